@@ -1,0 +1,1 @@
+"""Alembic's revisions of the schema, from the first table on."""

@@ -1,0 +1,63 @@
+"""Doorbells: how processes on one data folder wake each other without polling.
+
+Every listener owns a Unix datagram socket in `<data>/run`. After a commit, `ring` sends a few
+bytes to each of them; a listener then reads the database. A lost ring costs at most one sweep,
+so nothing here needs to be reliable.
+"""
+
+import contextlib
+import os
+import socket
+from pathlib import Path
+
+
+class Doorbell:
+    """One process's bell, and the way to ring everybody's."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Addressing through the open folder keeps the path short: a socket's is at most 108 bytes.
+        self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        self.name = f"{os.getpid()}-{os.urandom(4).hex()}.bell"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.socket.bind(self._address(self.name))
+        self._out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._out.setblocking(False)
+
+    def _address(self, name: str) -> str:
+        return f"/proc/self/fd/{self._folder}/{name}"
+
+    def ring(self, word: str = "") -> None:
+        """Wake everybody else; `word` says what changed, such as a job's id."""
+        for name in os.listdir(self._folder):
+            if name == self.name or not name.endswith(".bell"):
+                continue
+            try:
+                self._out.sendto(word.encode(), self._address(name))
+            except BlockingIOError:
+                continue  # its box is full: it will wake anyway
+            except OSError:
+                with contextlib.suppress(OSError):  # its owner is dead
+                    os.unlink(name, dir_fd=self._folder)
+
+    def heard(self) -> set[str]:
+        """The words of all rings since the last call; empty when there were none."""
+        words = set()
+        while True:
+            try:
+                words.add(self.socket.recv(256).decode())
+            except BlockingIOError:
+                return words
+
+    def fileno(self) -> int:
+        """The descriptor to wait on."""
+        return self.socket.fileno()
+
+    def close(self) -> None:
+        """Take the bell off the wall."""
+        with contextlib.suppress(OSError):
+            os.unlink(self.name, dir_fd=self._folder)
+        self.socket.close()
+        self._out.close()
+        os.close(self._folder)

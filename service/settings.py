@@ -1,0 +1,98 @@
+"""Every setting of the service, read once from `SIGMOID_*` variables, each with its unit and its reason."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The service's configuration. Values given to the constructor win over the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="SIGMOID_", extra="ignore", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address the API listens on.")
+    port: int = Field(
+        8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one."
+    )
+    data_dir: Path = Field(
+        Path("data"), description="Folder of the database, data sets and models. A local disk."
+    )
+    database_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL. Default: SQLite in the data folder."
+    )
+    workers: int = Field(
+        default_factory=lambda: max(1, (os.cpu_count() or 2) - 1),
+        ge=1,
+        le=256,
+        description="Jobs that train at the same time. One core stays free for predictions.",
+    )
+    allowed_hosts: list[str] = Field(
+        default_factory=list,
+        description="Names this service answers to besides localhost and plain addresses; "
+        "anything else may be a rebound name in somebody's browser.",
+    )
+    allowed_origins: list[str] = Field(
+        default_factory=list,
+        description="Web origins whose pages may change things here. Default: only our own.",
+    )
+    log_level: str = Field("info", description="debug, info, warning or error.")
+
+    lease_seconds: float = Field(
+        10.0, gt=0, le=600, description="A worker silent for this long has lost its jobs."
+    )
+    beat_seconds: float = Field(
+        0.2,
+        gt=0,
+        le=60,
+        description="How often progress of running jobs is written, in one commit.",
+    )
+    sweep_seconds: float = Field(
+        1.0, gt=0, le=60, description="How often to look for changes whose doorbell went unheard."
+    )
+    max_crashes: int = Field(
+        3, ge=1, le=100, description="A job whose process died this often fails as poison."
+    )
+    max_seconds: float = Field(
+        3600.0,
+        gt=0,
+        description="Longest training of one job, in seconds; it then keeps its best epoch.",
+    )
+
+    max_json_bytes: int = Field(
+        1 << 20, ge=1024, description="Largest JSON body but for predictions."
+    )
+    max_predict_bytes: int = Field(8 << 20, ge=1024, description="Largest prediction body.")
+    max_predict_rows: int = Field(10_000, ge=1, description="Most rows of one prediction.")
+    max_upload_bytes: int = Field(64 << 20, ge=1, description="Largest upload, as sent.")
+    max_decompressed_bytes: int = Field(
+        256 << 20, ge=1, description="Largest upload, decompressed."
+    )
+    max_rows: int = Field(1_000_000, ge=1, description="Most rows of a data set.")
+    max_columns: int = Field(1_000, ge=1, description="Most columns of a data set.")
+    max_cells: int = Field(20_000_000, ge=1, description="Most cells of a data set.")
+    max_queued: int = Field(100, ge=1, description="Most jobs waiting; more are refused with 429.")
+    max_parameters: int = Field(5_000_000, ge=1, description="Most weights of one network.")
+    max_epochs: int = Field(100_000, ge=1, description="Most epochs of one job.")
+    max_work: float = Field(
+        2e14, gt=0, description="Most arithmetic of one job: 6 × parameters × rows × epochs."
+    )
+    max_streams: int = Field(200, ge=1, description="Event streams open at once, a process.")
+    min_free_bytes: int = Field(
+        16 << 20, ge=0, description="Uploads are refused below this much disk."
+    )
+    model_cache: int = Field(256, ge=1, description="Model versions kept in memory, a process.")
+
+    @property
+    def url(self) -> str:
+        """The database's SQLAlchemy URL."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir.resolve() / 'sigmoid.db'}"
+
+    def folder(self, name: str) -> Path:
+        """A folder inside the data folder, made when it is not there."""
+        path = self.data_dir.resolve() / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path

@@ -1,0 +1,161 @@
+"""Every table of the database, on one page."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    TypeDecorator,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Json = dict[str, Any]
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment, stored as seconds since 1970: every database agrees on it, and none has a zone."""
+
+    impl = Float(53)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> float | None:
+        """To the database."""
+        return None if value is None else value.timestamp()
+
+    def process_result_value(self, value: float | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        return None if value is None else datetime.fromtimestamp(value, UTC)
+
+
+class Table(DeclarativeBase):
+    """Base of all tables; constraints get names that migrations can rely on."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012
+        datetime: Utc,
+        Json: JSON(none_as_null=True),
+        list[Json]: JSON(none_as_null=True),
+        float: Float(53),
+    }
+
+
+class Dataset(Table):
+    """A table somebody sent: its file is `datasets/<sha256>.parquet`."""
+
+    __tablename__ = "datasets"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(128))
+    created_at: Mapped[datetime]
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    format: Mapped[str] = mapped_column(String(16))
+    rows: Mapped[int]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    columns: Mapped[list[Json]]
+    warnings: Mapped[list[Json]]
+    source: Mapped[Json | None]
+
+
+class Job(Table):
+    """A training job: the record and the queue at once."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), index=True)
+    model: Mapped[str] = mapped_column(String(100))
+    spec: Mapped[Json]
+    warnings: Mapped[list[Json]]
+    tags: Mapped[Json]
+    rank: Mapped[int]  # minus the priority, so that one ascending index gives the order of claims
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    # The lease. `fence` grows with every claim, and every later write names it.
+    fence: Mapped[int] = mapped_column(Integer, default=0)
+    owner: Mapped[str | None] = mapped_column(String(160))
+    lease_until: Mapped[float | None]
+    crashes: Mapped[int] = mapped_column(Integer, default=0)
+
+    epoch: Mapped[float] = mapped_column(Float(53), default=0.0)
+    rows_per_second: Mapped[float | None]
+    result: Mapped[Json | None]
+    error: Mapped[Json | None]
+
+    __table_args__ = (Index("ix_jobs_claim", "state", "rank", "id"),)
+
+
+class EpochMetrics(Table):
+    """What one epoch measured. Epochs computed again after a crash overwrite themselves."""
+
+    __tablename__ = "epoch_metrics"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    point: Mapped[Json]
+
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012
+
+
+class Event(Table):
+    """One line of a job's durable log; ids only grow."""
+
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    time: Mapped[datetime]
+    level: Mapped[str] = mapped_column(String(8))
+    type: Mapped[str] = mapped_column(String(32))
+    message: Mapped[str]
+    data: Mapped[Json | None]
+
+    __table_args__ = (Index("ix_events_job", "job_id", "id"), {"sqlite_autoincrement": True})
+
+
+class Model(Table):
+    """A name under which versions are published."""
+
+    __tablename__ = "models"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    created_at: Mapped[datetime]
+    latest_version: Mapped[int]
+
+
+class ModelVersion(Table):
+    """One trained network: its file is `models/<sha256>.safetensors`."""
+
+    __tablename__ = "model_versions"
+
+    model: Mapped[str] = mapped_column(ForeignKey("models.name"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), unique=True)
+    created_at: Mapped[datetime]
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    task: Mapped[str] = mapped_column(String(16))
+    target: Mapped[str] = mapped_column(String(128))
+    signature: Mapped[Json]
+    metrics: Mapped[Json]
+    baseline: Mapped[Json]
+    lineage: Mapped[Json]
