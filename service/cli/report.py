@@ -1,0 +1,104 @@
+"""What a finished job and its predictions look like in print."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from service.cli.client import Json
+from service.cli.exits import CommandError, ExitCode
+
+_STOPPED = {
+    "epochs": "all epochs done",
+    "early_stopping": "stopped early",
+    "max_seconds": "stopped at the time limit",
+}
+
+
+def settle(job: Json) -> Json:
+    """The result of a succeeded job. Raises CommandError for every other end."""
+    if job["state"] == "succeeded":
+        result: Json = job["result"]
+        return result
+    error = job["error"] or {}
+    detail = f": {error['message']}" if error.get("message") else ""
+    raise CommandError(f"The job {job['id']} was {job['state']}{detail}", ExitCode.FAILED)
+
+
+def print_training(console: Console, job: Json, result: Json, address: str) -> None:
+    """The model, its metrics beside the baseline's, and where it answers."""
+    console.out(
+        f"{result['model']} version {result['version']}: "
+        f"trained in {result['training_seconds']:.2f} s, "
+        f"{_STOPPED.get(result['stop_reason'], result['stop_reason'])}, "
+        f"best epoch {result['best_epoch']}, seed {job['seed']}",
+        highlight=False,
+    )
+    print_metrics(console, job["task"], result["metrics"], result["baseline"])
+    console.out(f"Model: {address}", highlight=False)
+
+
+def print_metrics(console: Console, task: str, metrics: Json, baseline: Json) -> None:
+    """Each metric beside the one of the trivial model that always gives the same answer."""
+    trivial = "always the mean" if task == "regression" else "always the majority"
+    numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+    table = Table("metric", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("this model", justify="right", style="bold")
+    table.add_column(trivial, justify="right")
+    for name, value in numbers.items():
+        other = baseline.get(name)
+        table.add_row(name.replace("_", " "), number(value), "" if other is None else number(other))
+    _print_table(console, table, numbers, baseline)
+
+
+def _print_table(
+    console: Console, table: Table, metrics: Mapping[str, float], baseline: Json
+) -> None:
+    if console.is_terminal:
+        console.print(table)
+        return
+    for name, value in metrics.items():
+        other = baseline.get(name)
+        beside = "" if other is None else f"  baseline {number(other)}"
+        console.out(f"{name} {number(value)}{beside}", highlight=False)
+
+
+def print_predictions(
+    console: Console, predictions: Sequence[Json], *, truth: Sequence[object] = ()
+) -> None:
+    """One line a row: the answer, how sure, and the truth beside it where it is known.
+
+    Without a terminal: tab-separated, so that `cut` and `awk` can have it.
+    """
+    table = Table("row", "prediction", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("probability", justify="right")
+    if truth:
+        table.add_column("truth")
+    for index, prediction in enumerate(predictions):
+        label, probability = answer(prediction)
+        cells = [str(index + 1), label, probability]
+        if truth:
+            true = "" if truth[index] is None else str(truth[index])
+            cells.append(
+                true if true == label else f"[yellow]{true}[/]" if console.is_terminal else true
+            )
+        if console.is_terminal:
+            table.add_row(*cells)
+        else:
+            console.out("\t".join(cells), highlight=False)
+    if console.is_terminal:
+        console.print(table)
+
+
+def answer(prediction: Json) -> tuple[str, str]:
+    """The label and its probability, or the value alone."""
+    if prediction.get("value") is not None:
+        return number(prediction["value"]), ""
+    probability = max((prediction.get("probabilities") or {"": 0.0}).values())
+    return str(prediction["label"]), f"{probability:.3f}"
+
+
+def number(value: float) -> str:
+    """Four significant digits, as people read them."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
