@@ -122,6 +122,12 @@ def train(
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Rows of one step.")] = None,
     l2: Annotated[float | None, typer.Option(min=0, help="Weight decay.")] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Epochs without a better validation loss before it stops; 0: never."
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="For the same weights again.")] = None,
     url: Url = None,
     as_json: AsJson = False,
@@ -133,7 +139,8 @@ def train(
 
     options = job_options(
         target=target, model=model, task=task, layers=layers, optimizer=optimizer,
-        learning_rate=learning_rate, epochs=epochs, batch_size=batch_size, l2=l2, seed=seed,
+        learning_rate=learning_rate, epochs=epochs, batch_size=batch_size, l2=l2,
+        patience=patience, seed=seed,
     )  # fmt: skip
     train(url or service_url(), file, options, as_json=as_json)
 

@@ -32,6 +32,8 @@ def demo(*, leave: bool) -> None:
     """Show the service at work; then stay until Ctrl-C, unless it is not ours or told to leave."""
     console = Console()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if settings().port == 0:
+        raise CommandError("The demo needs a port it can name: SIGMOID_PORT=8001", ExitCode.USAGE)
     url = service_url()
     with contextlib.ExitStack() as stack:
         process = None

@@ -25,6 +25,7 @@ class Plot:
     rows: tuple[tuple[Cell, ...], ...]
     top: float
     bottom: float
+    logarithmic: bool
 
 
 def plot(
@@ -40,7 +41,8 @@ def plot(
     if not values:
         return None
     bottom, top = min(values), max(values)
-    scale = math.log if bottom > 0 and top / bottom > _LOG_ABOVE else float
+    logarithmic = bottom > 0 and top / bottom > _LOG_ABOVE
+    scale = math.log if logarithmic else float
     low, span = scale(bottom), (scale(top) - scale(bottom)) or 1.0
     codes = [[_BLANK] * width for _ in range(height)]
     owners: list[list[int | None]] = [[None] * width for _ in range(height)]
@@ -55,7 +57,7 @@ def plot(
         tuple(Cell(chr(code), owner) for code, owner in zip(*row, strict=True))
         for row in zip(codes, owners, strict=True)
     )
-    return Plot(rows, top, bottom)
+    return Plot(rows, top, bottom, logarithmic)
 
 
 def _columns(curve: Mapping[int, float], dots: int, last: int) -> dict[int, float]:

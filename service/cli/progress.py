@@ -130,7 +130,9 @@ def _curve(run: Run, width: int, last: int) -> RenderableType | None:
     drawn = plot(curves, width=max(10, width), height=_ROWS, last=max(1, last))
     if drawn is None:
         return None
-    lines: list[Text] = [_legend(run)]
+    lines = [_legend(run)]
+    if drawn.logarithmic:
+        lines[0].append("(logarithmic)", style="dim")
     for number, row in enumerate(drawn.rows):
         edge = drawn.top if number == 0 else drawn.bottom if number == _ROWS - 1 else None
         label = "" if edge is None else f"{edge:.4g}"

@@ -13,6 +13,7 @@ def serve(*, api: bool, work: bool, **overrides: object) -> None:
     """Run until Ctrl-C or SIGTERM, a good end. Raises CommandError when it cannot start."""
     found = settings(**overrides)
     logging.basicConfig(level=found.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # a start that goes well says one line
 
     def announce(url: str) -> None:
         workers = (

@@ -38,13 +38,16 @@ def job_options(
     epochs: int | None,
     batch_size: int | None,
     l2: float | None,
+    patience: int | None,
     seed: int | None,
 ) -> Json:
     """The options of `sigmoid train` as a job; what was not given is left to the service."""
-    training = {
+    training: Json = {
         "optimizer": _given({"name": optimizer, "learning_rate": learning_rate}),
         **_given({"epochs": epochs, "batch_size": batch_size, "l2": l2}),
     }
+    if patience is not None:
+        training["early_stopping"] = {"patience": patience} if patience else None
     network = None if layers is None else {"layers": hidden_layers(layers)}
     return _given(
         {
