@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service.cli.exits import CommandError, ExitCode
+from service.cli.report import say
 from service.settings import Settings
 
 _MASK = "********"
@@ -66,15 +67,20 @@ def show(*, as_json: bool) -> None:
     console = Console()
     if not console.is_terminal:
         for one in shown:
-            console.out(
-                f"{one.setting}={one.value}  # {one.source}. {one.description}", highlight=False
-            )
+            value = "" if one.value is None else one.value
+            say(console, f"{one.setting}={value}  # {one.source}. {one.description}")
         return
     table = Table("setting", "value", "from", "what it is for", box=SIMPLE_HEAD, pad_edge=False)
     table.columns[0].no_wrap = True
     for one in shown:
         style = None if one.source == "default" else "bold"
-        table.add_row(one.setting, str(one.value), one.source, one.description, style=style)
+        table.add_row(
+            one.setting,
+            "" if one.value is None else str(one.value),
+            one.source,
+            one.description,
+            style=style,
+        )
     console.print(table)
 
 

@@ -14,7 +14,7 @@ from service.cli.client import Client, Json, NobodyThere
 from service.cli.configuration import service_url, settings
 from service.cli.exits import CommandError, ExitCode
 from service.cli.progress import watch
-from service.cli.report import print_metrics, print_predictions, print_training, settle
+from service.cli.report import print_metrics, print_predictions, print_training, say, settle
 
 MODEL = "penguins"
 JOB: Json = {
@@ -38,23 +38,23 @@ def demo(*, leave: bool) -> None:
     with contextlib.ExitStack() as stack:
         process = None
         if _answers(url):
-            _say(console, f"Sigmoid is running already at {url}; using that one.")
+            say(console, f"Sigmoid is running already at {url}; using that one.")
         else:
             process = stack.enter_context(_service(console, url))
         with Client(url) as client:
             _show(client, console)
         if process is None or leave:
             return
-        _say(console, "\nCtrl-C stops the service; the data stays.")
+        say(console, "\nCtrl-C stops the service; the data stays.")
         with contextlib.suppress(KeyboardInterrupt):
             code = process.wait()
             raise CommandError(f"The service ended by itself with status {code}.")
-        _say(console, "\nStopping ...")
+        say(console, "\nStopping ...")
 
 
 def _show(client: Client, console: Console) -> None:
     dataset = client.post("/v1/datasets/samples/penguins")
-    _say(
+    say(
         console,
         f"Data: {dataset['name']}, {dataset['rows']} rows, "
         f"{len(dataset['columns'])} columns ({dataset['id']})",
@@ -64,17 +64,17 @@ def _show(client: Client, console: Console) -> None:
     if model is None:
         job = client.post("/v1/jobs", {"dataset": dataset["id"], **JOB})
         job = watch(client, job, console).job
-        console.out()
+        say(console, "")
         print_training(console, job, settle(job), address)
     else:
         version = model["versions"][0]
-        _say(
+        say(
             console,
             f"The model {MODEL} is here already, version {version['version']}; not trained again.",
         )
         print_metrics(console, version["task"], version["metrics"], version["baseline"])
     _predict(client, console, dataset)
-    _say(console, f"\n  page   {client.url}/\n  docs   {client.url}/docs\n  model  {address}")
+    say(console, f"\n  page   {client.url}/\n  docs   {client.url}/docs\n  model  {address}")
 
 
 def _predict(client: Client, console: Console, dataset: Json) -> None:
@@ -85,7 +85,7 @@ def _predict(client: Client, console: Console, dataset: Json) -> None:
     ][:_SHOWN]
     truth = [row.pop(JOB["target"]) for row in rows]
     answer = client.post(f"/v1/models/{MODEL}/predict", {"rows": rows})
-    _say(console, f"\nPredictions for {len(rows)} of the rows, beside the truth:")
+    say(console, f"\nPredictions for {len(rows)} of the rows, beside the truth:")
     print_predictions(console, answer["predictions"], truth=truth)
 
 
@@ -120,7 +120,7 @@ def _service(console: Console, url: str) -> Iterator[subprocess.Popen[bytes]]:
         )
     try:
         _await_ready(console, process, url, path)
-        _say(console, f"Sigmoid is at {url} (log: {path})")
+        say(console, f"Sigmoid is at {url} (log: {path})")
         yield process
     finally:
         process.terminate()
@@ -160,7 +160,3 @@ def _await_ready(console: Console, process: subprocess.Popen[bytes], url: str, l
     raise CommandError(
         f"The service was not ready after {_START_SECONDS:.0f} s; see {log}.", ExitCode.UNREACHABLE
     )
-
-
-def _say(console: Console, line: str) -> None:
-    console.out(line, highlight=False)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from service.cli.client import Client, Json
 from service.cli.plot import plot
+from service.cli.report import say
 
 STYLES = ("cyan", "magenta")  # train, validation
 _ROWS = 8
@@ -84,12 +85,10 @@ def _watch_lines(client: Client, run: Run, console: Console) -> None:
             for epoch in sorted(run.train):
                 if epoch > told and (epoch % every == 0 or epoch == run.epochs):
                     told = epoch
-                    console.out(
-                        f"epoch {epoch}/{run.epochs}  {_losses(run, epoch)}", highlight=False
-                    )
+                    say(console, f"epoch {epoch}/{run.epochs}  {_losses(run, epoch)}")
         elif run.job["state"] != state:
             state = run.job["state"]
-            console.out(f"{run.job['id']} {state}", highlight=False)
+            say(console, f"{run.job['id']} {state}")
 
 
 def _losses(run: Run, epoch: int) -> str:

@@ -16,27 +16,36 @@ _STOPPED = {
 }
 
 
+def say(console: Console, line: str) -> None:
+    """One plain line; Console would wrap it and turn its tabs into spaces."""
+    console.file.write(f"{line}\n")
+    console.file.flush()
+
+
 def settle(job: Json) -> Json:
     """The result of a succeeded job. Raises CommandError for every other end."""
     if job["state"] == "succeeded":
         result: Json = job["result"]
         return result
+    if job["state"] == "cancelled":
+        raise CommandError(f"The job {job['id']} was cancelled.", ExitCode.FAILED)
     error = job["error"] or {}
-    detail = f": {error['message']}" if error.get("message") else ""
-    raise CommandError(f"The job {job['id']} was {job['state']}{detail}", ExitCode.FAILED)
+    raise CommandError(
+        f"The job {job['id']} failed: {error.get('message', 'it left no message')}", ExitCode.FAILED
+    )
 
 
 def print_training(console: Console, job: Json, result: Json, address: str) -> None:
     """The model, its metrics beside the baseline's, and where it answers."""
-    console.out(
+    say(
+        console,
         f"{result['model']} version {result['version']}: "
         f"trained in {result['training_seconds']:.2f} s, "
         f"{_STOPPED.get(result['stop_reason'], result['stop_reason'])}, "
         f"best epoch {result['best_epoch']}, seed {job['seed']}",
-        highlight=False,
     )
     print_metrics(console, job["task"], result["metrics"], result["baseline"])
-    console.out(f"Model: {address}", highlight=False)
+    say(console, f"Model: {address}")
 
 
 def print_metrics(console: Console, task: str, metrics: Json, baseline: Json) -> None:
@@ -61,7 +70,7 @@ def _print_table(
     for name, value in metrics.items():
         other = baseline.get(name)
         beside = "" if other is None else f"  baseline {number(other)}"
-        console.out(f"{name} {number(value)}{beside}", highlight=False)
+        say(console, f"{name} {number(value)}{beside}")
 
 
 def print_predictions(
@@ -86,7 +95,7 @@ def print_predictions(
         if console.is_terminal:
             table.add_row(*cells)
         else:
-            console.out("\t".join(cells), highlight=False)
+            say(console, "\t".join(cells))
     if console.is_terminal:
         console.print(table)
 

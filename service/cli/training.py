@@ -9,7 +9,7 @@ from rich.console import Console
 
 from service.cli.client import Client, Json
 from service.cli.progress import watch
-from service.cli.report import print_training, settle
+from service.cli.report import print_training, say, settle
 
 
 def train(url: str, file: Path, options: Mapping[str, object], *, as_json: bool) -> None:
@@ -20,11 +20,9 @@ def train(url: str, file: Path, options: Mapping[str, object], *, as_json: bool)
         job = client.post("/v1/jobs", {"dataset": dataset["id"], **options})
         if not as_json:
             rows, columns = dataset["rows"], len(dataset["columns"])
-            progress.out(
-                f"{file.name}: {rows:,} rows, {columns} columns, {job['task']}", highlight=False
-            )
+            say(progress, f"{file.name}: {rows:,} rows, {columns} columns, {job['task']}")
         for warning in job["warnings"]:
-            progress.out(f"note: {warning['message']}", highlight=False)
+            say(progress, f"note: {warning['message']}")
         job = _follow(client, job, progress, quiet=as_json)
     if as_json:
         json.dump(job, sys.stdout)
@@ -42,5 +40,5 @@ def _follow(client: Client, job: Json, progress: Console, *, quiet: bool) -> Jso
         return watch(client, job, progress).job
     except KeyboardInterrupt:
         client.post(f"/v1/jobs/{job['id']}/cancel")
-        progress.out(f"{job['id']} is being cancelled.", highlight=False)
+        say(progress, f"{job['id']} is being cancelled.")
         raise
