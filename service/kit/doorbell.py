@@ -41,6 +41,11 @@ class Doorbell:
                 with contextlib.suppress(OSError):  # its owner is dead
                     os.unlink(name, dir_fd=self._folder)
 
+    def wake(self) -> None:
+        """Ring our own bell, so that whoever waits on it looks up. Safe in a signal handler."""
+        with contextlib.suppress(OSError):
+            self._out.sendto(b"", self._address(self.name))
+
     def heard(self) -> set[str]:
         """The words of all rings since the last call; empty when there were none."""
         words = set()

@@ -1,0 +1,82 @@
+"""The ASGI application, put together. Importing this does nothing; `create_app` does."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from service.datasets.routes import router as datasets
+from service.jobs.routes import router as jobs
+from service.kit import failures, openapi
+from service.kit.changes import Changes
+from service.kit.database import Database
+from service.kit.doorbell import Doorbell
+from service.kit.edge import Edge
+from service.models.routes import router as models
+from service.models.shelf import Shelf
+from service.operations.routes import router as operations
+from service.predictions.routes import router as predictions
+from service.settings import Settings
+from service.state import State
+from service.web.examples import with_real_ids
+from service.web.routes import router as web
+
+DESCRIPTION = """
+Send a table, get a trained neural network behind an endpoint.
+
+1. **Data**: upload a table, or take a sample or a generator.
+2. **Job**: name the data set and the target; watch the network learn.
+3. **Model**: every succeeded job publishes a version; ask it for predictions.
+
+Errors are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem documents; their `type` explains itself.
+"""
+TAGS = [
+    {"name": "datasets", "description": "Tables, typed and profiled."},
+    {"name": "jobs", "description": "Training, queued and watched."},
+    {"name": "models", "description": "What training gave, in versions."},
+    {"name": "predictions", "description": "Asking a model."},
+    {"name": "operations", "description": "For those who run the service."},
+]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service on its (migrated) database, ready to be run by any ASGI server."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database = Database(settings.url)
+        shelf = Shelf(database, settings.folder("models"), settings.model_cache)
+        changes = Changes(Doorbell(settings.folder("run")), on_publish=shelf.forget_names)
+        app.state.settings = settings
+        app.state.held = State(settings, database, changes, shelf)
+        changes.start()
+        yield
+        changes.stop()
+        database.close()
+
+    app = FastAPI(
+        title="Sigmoid",
+        version=version("sigmoid"),
+        summary="Train a neural network from a table and serve it over HTTP.",
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+    )
+    for router in (datasets, jobs, models, predictions, operations, web):
+        app.include_router(router)
+    failures.install(app)
+    openapi.install(app)
+    app.add_middleware(Edge, hosts=settings.allowed_hosts, origins=settings.allowed_origins)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    def show_document(request: Request) -> Any:
+        return JSONResponse(with_real_ids(app.openapi(), request.app.state.held.database))
+
+    return app

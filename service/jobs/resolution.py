@@ -1,0 +1,241 @@
+"""From what a caller asked to what will run: every `auto` replaced, every limit checked."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from core.network import Layer, Network
+from core.targets import infer_task
+from service.jobs.schemas import JobRequest
+from service.kit.problems import FieldError, Problem, pointer
+from service.settings import Settings
+from service.tables import Dataset, Json
+
+MAX_CLASSES = 500
+LOSSES = {
+    "regression": "mse",
+    "binary": "binary_cross_entropy",
+    "multiclass": "categorical_cross_entropy",
+}
+LINKS = {"regression": "identity", "binary": "sigmoid", "multiclass": "softmax"}
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """The job as it will run, and what its sender should know."""
+
+    model: str
+    spec: Json
+    warnings: list[Json]
+
+
+def resolve(request: JobRequest, dataset: Dataset, settings: Settings) -> Resolution:
+    """Check the request against its data set and fill in everything left open.
+
+    Raises Problem job-invalid naming fields, or job-too-large with the estimate.
+    """
+    columns = {column["name"]: column for column in dataset.columns}
+    target = _target(request, columns)
+    warnings: list[Json] = []
+    features = _features(request, columns, warnings)
+    task = _task(request, target, dataset.rows - target["missing"])
+    rows = dataset.rows - target["missing"]
+    if target["missing"]:
+        warnings.append(
+            _warning(
+                "target_missing",
+                f"{target['missing']} rows without a target are left out.",
+                request.target,
+            )
+        )
+    validation = request.training.validation
+    training_rows = max(1, rows - round(rows * validation.fraction)) if validation else rows
+    training = request.training.model_dump(mode="json")
+    training["loss"] = _loss(request, task)
+    training["batch_size"] = _batch_size(request.training.batch_size, training_rows, warnings)
+    training["max_seconds"] = min(
+        training["max_seconds"] or settings.max_seconds, settings.max_seconds
+    )
+    if validation is None:
+        training["early_stopping"] = None
+    network = request.network.model_dump(mode="json")
+    _check_cost(
+        request, [columns[name] for name in features], target, task, training_rows, settings
+    )
+    spec = {
+        "target": request.target,
+        "task": task,
+        "features": features,
+        "preprocessing": request.preprocessing.model_dump(mode="json"),
+        "network": network,
+        "training": training,
+        "seed": secrets.randbits(32) if request.seed is None else request.seed,
+    }
+    return Resolution(request.model or _model_name(request.target), spec, warnings)
+
+
+def _refuse(path: str, detail: str, code: str) -> Problem:
+    return Problem("job-invalid", detail, [FieldError(path, detail, code)])
+
+
+def _warning(code: str, message: str, column: str | None = None) -> Json:
+    return {"code": code, "message": message, "column": column}
+
+
+def _target(request: JobRequest, columns: dict[str, Json]) -> Json:
+    target = columns.get(request.target)
+    if target is None:
+        raise _refuse(
+            "/target", "The data set has no such column; GET it for its columns.", "unknown_column"
+        )
+    if target["type"] == "text":
+        raise _refuse(
+            "/target",
+            "This column is free text; a target has numbers or at most 500 levels.",
+            "not_a_target",
+        )
+    if target["distinct"] is not None and target["distinct"] < 2:
+        raise _refuse(
+            "/target",
+            "The target has one value only: there is nothing to learn.",
+            "constant_target",
+        )
+    return target
+
+
+def _features(request: JobRequest, columns: dict[str, Json], warnings: list[Json]) -> list[str]:
+    if request.features is not None:
+        return _named_features(request, columns)
+    chosen = []
+    for name, column in columns.items():
+        if name == request.target:
+            continue
+        reason = _unusable(column)
+        if reason is None:
+            chosen.append(name)
+        else:
+            warnings.append(_warning("column_left_out", f"Left out: {reason}.", name))
+    if not chosen:
+        raise _refuse("/features", "No column besides the target can be a feature.", "no_features")
+    return chosen
+
+
+def _named_features(request: JobRequest, columns: dict[str, Json]) -> list[str]:
+    errors = []
+    assert request.features is not None
+    for index, name in enumerate(request.features):
+        if name not in columns:
+            detail, code = "The data set has no such column.", "unknown_column"
+        elif name == request.target:
+            detail, code = "The target cannot be a feature.", "target_as_feature"
+        elif name in request.features[:index]:
+            detail, code = "This column is named twice.", "duplicate"
+        elif reason := _unusable(columns[name]):
+            detail, code = f"Not usable: {reason}.", "unusable_column"
+        else:
+            continue
+        errors.append(FieldError(pointer("features", index), detail, code))
+    if errors:
+        raise Problem("job-invalid", "Some features cannot be used; see errors.", errors)
+    return list(request.features)
+
+
+def _unusable(column: Json) -> str | None:
+    if column["type"] == "text":
+        return "free text with more than 500 levels"
+    if column["distinct"] == 0:
+        return "every value is missing"
+    return None
+
+
+def _task(request: JobRequest, target: Json, rows: int) -> str:
+    inferred = infer_task(
+        kind=target["type"],
+        is_integer=bool(target.get("integer")),
+        distinct=target["distinct"] if target["distinct"] is not None else rows,
+        rows=rows,
+    )
+    task = inferred if request.task == "auto" else request.task
+    numeric = target["type"] == "number"
+    distinct = target["distinct"] if target["distinct"] is not None else rows
+    if task == "regression" and not numeric:
+        raise _refuse(
+            "/task", "Regression needs a target of numbers; this one has levels.", "task_mismatch"
+        )
+    if task == "binary" and distinct != 2:
+        raise _refuse("/task", "Binary needs a target with exactly two values.", "task_mismatch")
+    if task != "regression" and numeric and not target.get("integer"):
+        raise _refuse(
+            "/task", "Classes need a target of text, booleans or whole numbers.", "task_mismatch"
+        )
+    if task != "regression" and distinct > MAX_CLASSES:
+        raise _refuse(
+            "/task", f"The target has more than {MAX_CLASSES} classes.", "too_many_classes"
+        )
+    return task
+
+
+def _loss(request: JobRequest, task: str) -> str:
+    loss, fitting = request.training.loss, LOSSES[task]
+    if loss not in ("auto", fitting):
+        detail = f"The task {task} is learned with {fitting} (or auto)."
+        raise _refuse("/training/loss", detail, "loss_mismatch")
+    return fitting
+
+
+def _batch_size(asked: Any, rows: int, warnings: list[Json]) -> int:
+    """Small batches learn most per epoch, large ones cost least per row; grow with the table."""
+    if asked == "auto":
+        asked = 16 if rows < 1_000 else 32 if rows < 20_000 else 128 if rows < 200_000 else 256
+    if asked > rows:
+        if asked > 16:
+            warnings.append(_warning("batch_clamped", "The batch holds all training rows."))
+        return rows
+    return int(asked)
+
+
+def width(columns: list[Json]) -> int:
+    """Inputs of the network: one a number or boolean, one a level of a category (an upper bound)."""
+    return sum(column["distinct"] if column["type"] == "category" else 1 for column in columns)
+
+
+def _check_cost(
+    request: JobRequest,
+    features: list[Json],
+    target: Json,
+    task: str,
+    rows: int,
+    settings: Settings,
+) -> None:
+    if rows < 2:
+        raise _refuse("/dataset", "Training needs at least two rows with a target.", "too_few_rows")
+    if request.training.epochs > settings.max_epochs:
+        raise _refuse("/training/epochs", f"At most {settings.max_epochs} epochs.", "too_large")
+    network = Network(
+        inputs=width(features),
+        layers=tuple(Layer(layer.units, layer.activation) for layer in request.network.layers),
+        outputs=target["distinct"] if task == "multiclass" else 1,
+        link=LINKS[task],
+    )
+    if network.parameter_count > settings.max_parameters:
+        detail = (
+            f"The network would have {network.parameter_count} parameters; "
+            f"the limit is {settings.max_parameters}. Use fewer units or columns."
+        )
+        raise _too_large("/network/layers", detail)
+    work = 6.0 * network.parameter_count * rows * request.training.epochs
+    if work > settings.max_work:
+        detail = f"Training would take {work:.1e} operations; the limit is {settings.max_work:.1e}."
+        raise _too_large("/training/epochs", detail)
+
+
+def _too_large(path: str, detail: str) -> Problem:
+    return Problem("job-too-large", detail, [FieldError(path, detail, "job_too_large")])
+
+
+def _model_name(target: str) -> str:
+    kept = "".join(
+        c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in target.lower()
+    )
+    name = kept.strip("._-")[:100]
+    return name or "model"

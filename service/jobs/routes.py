@@ -1,0 +1,257 @@
+"""HTTP for jobs."""
+
+import asyncio
+import csv
+import io
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from service.datasets import store as datasets
+from service.jobs import store
+from service.jobs.resolution import resolve
+from service.jobs.schemas import (
+    EXAMPLE,
+    EventResponse,
+    EventsResponse,
+    JobRequest,
+    JobResponse,
+    MetricsResponse,
+)
+from service.jobs.states import FINAL
+from service.jobs.states import State as JobState
+from service.jobs.stream import Cursor, frames
+from service.jobs.thinning import thin
+from service.jobs.view import view
+from service.kit.bodies import documented, json_body
+from service.kit.openapi import answers
+from service.kit.pagination import After, Limit, fetch, page
+from service.kit.problems import Problem
+from service.kit.schemas import Page
+from service.state import State, state_of
+from service.tables import Job
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+JobId = Annotated[str, Path(max_length=64, description="Identifier of a job.", examples=["job_0"])]
+_PREFER = re.compile(r"\bwait=(\d{1,4})\b")
+MAX_WAIT = 60
+
+
+@router.post(
+    "",
+    summary="Submit a training job",
+    status_code=202,
+    openapi_extra=documented(JobRequest, penguins=EXAMPLE),
+    responses={
+        200: {"model": JobResponse, "description": "With `Prefer: wait=N`: the job ended in time."},
+        **answers(
+            "malformed-json", "not-found", "too-large", "unsupported-media-type",
+            "invalid-request", "job-invalid", "job-too-large", "queue-full",
+        ),
+    },
+)  # fmt: skip
+async def submit_job(
+    request: Request,
+    response: Response,
+    body: Annotated[JobRequest, json_body(JobRequest)],
+    prefer: Annotated[
+        str | None,
+        Header(
+            max_length=256,
+            description="`wait=N`: answer when the job has ended, at most N ≤ 60 seconds.",
+            examples=["wait=30"],
+        ),
+    ] = None,
+) -> JobResponse:
+    """Queue a job. Only `dataset` and `target` are required; the answer echoes every value as
+    resolved, the seed among them. The job is on disk when the answer comes.
+    """
+    state = state_of(request)
+    job = await run_in_threadpool(_submit, state, body)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    match = _PREFER.search(prefer or "")
+    if match is not None:
+        job = await _wait(state, job, min(int(match[1]), MAX_WAIT))
+        if job.state in FINAL:
+            response.status_code = 200
+            response.headers["Preference-Applied"] = match[0]
+    return job
+
+
+def _submit(state: State, body: JobRequest) -> JobResponse:
+    with state.database.read() as session:
+        dataset = datasets.get(session, body.dataset)
+    resolution = resolve(body, dataset, state.settings)
+    with state.database.write() as session:
+        job = store.submit(
+            session,
+            dataset_id=datasets.get(session, body.dataset).id,
+            model=resolution.model,
+            spec=resolution.spec,
+            warnings=resolution.warnings,
+            tags=dict(body.tags),
+            priority=body.priority,
+            max_queued=state.settings.max_queued,
+        )
+        shown = view(session, job)
+    state.changes.doorbell.ring(job.id)
+    return shown
+
+
+async def _wait(state: State, job: JobResponse, seconds: int) -> JobResponse:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    with state.changes.watch(job.id) as watch:
+        while True:
+            job = await run_in_threadpool(_read, state, job.id)
+            left = end - loop.time()
+            if job.state in FINAL or left <= 0 or state.changes.draining:
+                return job
+            await watch.changed(min(left, state.settings.sweep_seconds))
+
+
+def _read(state: State, job_id: str) -> JobResponse:
+    with state.database.read() as session:
+        return view(session, store.get(session, job_id))
+
+
+@router.get("", summary="List jobs")
+def list_jobs(
+    request: Request,
+    response: Response,
+    limit: Limit = 20,
+    after: After = None,
+    status: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
+    model: Annotated[
+        str | None, Query(max_length=100, description="Only jobs of this model.")
+    ] = None,
+) -> Page[JobResponse]:
+    """Jobs, newest first. `tag.<key>=<value>` filters by tag."""
+    tags = {key[4:]: value for key, value in request.query_params.items() if key.startswith("tag.")}
+    with state_of(request).database.read() as session:
+        found = store.query(state=status, model=model, tags=tags)
+        rows, more = fetch(session, found, Job.id, limit=limit, after=after)
+        items = [view(session, row) for row in rows]
+    return page(items, [row.id for row in rows], more, request, response)
+
+
+@router.get("/{job_id}", summary="Show a job", responses=answers("not-found"))
+def show_job(request: Request, job_id: JobId) -> JobResponse:
+    """The job as resolved, its progress and its result."""
+    return _read(state_of(request), job_id)
+
+
+@router.get(
+    "/{job_id}/metrics",
+    summary="Read the learning curve",
+    response_model=MetricsResponse,
+    responses={
+        200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
+        **answers("not-found", "not-acceptable"),
+    },
+)
+def read_metrics(
+    request: Request,
+    job_id: JobId,
+    max_points: Annotated[
+        int, Query(ge=10, le=10_000, description="Longer curves keep the extremes of each stretch.")
+    ] = 1_000,
+) -> Any:
+    """Loss and score of training and validation, gradient norms and saturation per layer, per
+    epoch. JSON, or CSV with `Accept: text/csv`.
+    """
+    with state_of(request).database.read() as session:
+        store.get(session, job_id)
+        points = thin(store.epochs(session, job_id), max_points)
+    if "text/csv" in request.headers.get("accept", ""):
+        return Response(_csv(points), media_type="text/csv")
+    return {"data": points}
+
+
+def _csv(points: list[dict[str, Any]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    if points:
+        lists = {name for name, value in points[0].items() if isinstance(value, list)}
+        header: list[str] = []
+        for name, value in points[0].items():
+            header += [f"{name}.{i}" for i in range(len(value))] if name in lists else [name]
+        writer.writerow(header)
+        for point in points:
+            row: list[Any] = []
+            for name, value in point.items():
+                row += value if name in lists else [value]
+            writer.writerow(row)
+    return out.getvalue()
+
+
+@router.get("/{job_id}/events", summary="Read the log", responses=answers("not-found"))
+def read_events(
+    request: Request,
+    job_id: JobId,
+    after: Annotated[int, Query(ge=0, le=2**53, description="The last event id known.")] = 0,
+    limit: Limit = 100,
+) -> EventsResponse:
+    """The job's durable log, oldest first."""
+    with state_of(request).database.read() as session:
+        store.get(session, job_id)
+        found = store.events(session, job_id, after=after, limit=limit + 1)
+    data = [
+        EventResponse.model_validate(
+            {name: getattr(event, name) for name in EventResponse.model_fields}
+        )
+        for event in found[:limit]
+    ]
+    return EventsResponse(data=data, has_more=len(found) > limit)
+
+
+@router.get(
+    "/{job_id}/stream",
+    summary="Watch a job live",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "Server-sent events `snapshot`, `epoch`, `status` and `done`. "
+            "Only `status` carries an id; `Last-Event-ID` resumes after it without gap or repeat.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        **answers("not-found", "overloaded"),
+    },
+)
+async def stream_job(
+    request: Request,
+    job_id: JobId,
+    last_event_id: Annotated[
+        str | None, Header(pattern=r"^\d{1,15}$", description="Resume after this event.")
+    ] = None,
+) -> StreamingResponse:
+    """Epochs and state changes the moment they are on disk; a comment every 15 s keeps it open."""
+    state = state_of(request)
+    if state.streams >= state.settings.max_streams:
+        raise Problem(
+            "overloaded", "Too many event streams are open.", headers={"Retry-After": "5"}
+        )
+    await run_in_threadpool(_read, state, job_id)
+    cursor = Cursor(job_id, int(last_event_id or 0))
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(frames(state, cursor), media_type="text/event-stream", headers=headers)
+
+
+@router.post(
+    "/{job_id}/cancel",
+    summary="Cancel a job",
+    status_code=202,
+    responses=answers("not-found", "conflict"),
+)
+def cancel_job(request: Request, job_id: JobId) -> JobResponse:
+    """Ask a job to stop: waiting ones at once, running ones within a moment. Twice is once; 409
+    when it has already succeeded or failed. A job that ends while it is asked to stop has ended.
+    """
+    state = state_of(request)
+    with state.database.write() as session:
+        shown = view(session, store.cancel(session, job_id))
+    state.changes.doorbell.ring(job_id)
+    return shown

@@ -1,0 +1,246 @@
+"""Jobs as they come in and go out."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from service.jobs.states import State
+from service.kit.schemas import (
+    ColumnName,
+    JsonObject,
+    ModelName,
+    Moment,
+    Request,
+    Response,
+    Text,
+)
+
+ActivationName = Literal["sigmoid", "tanh", "relu", "leaky_relu", "identity"]
+TaskName = Literal["regression", "binary", "multiclass"]
+LossName = Literal["mse", "binary_cross_entropy", "categorical_cross_entropy"]
+Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
+
+
+class LayerRequest(Request):
+    """One hidden layer."""
+
+    units: int = Field(ge=1, le=4096)
+    activation: ActivationName = "sigmoid"
+
+
+class NetworkRequest(Request):
+    """The hidden layers; the output layer follows from the task. No layer is a linear model."""
+
+    layers: list[LayerRequest] = Field(
+        default_factory=lambda: [LayerRequest(units=16)], max_length=16
+    )
+
+
+class PreprocessingRequest(Request):
+    """What happens to the columns before the network sees them, fitted on the training rows."""
+
+    scaling: Literal["standardize", "minmax", "none"] = "standardize"
+    missing: Literal["impute", "error"] = Field(
+        "impute", description="impute: mean of numbers, most frequent level. error: refuse."
+    )
+    unseen: Literal["other", "error"] = Field(
+        "other", description="Levels not seen in training: other encodes as none of them, warned."
+    )
+
+
+class SgdRequest(Request):
+    """Stochastic gradient descent with classical momentum."""
+
+    name: Literal["sgd"]
+    learning_rate: float = Field(0.05, gt=0, le=100)
+    momentum: float = Field(0.9, ge=0, lt=1)
+
+
+class AdamRequest(Request):
+    """Adam (Kingma & Ba, 2015)."""
+
+    name: Literal["adam"] = "adam"
+    learning_rate: float = Field(0.003, gt=0, le=100)
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.999, ge=0, lt=1)
+    epsilon: float = Field(1e-8, gt=0, le=1)
+
+
+class ValidationRequest(Request):
+    """Which rows judge the network; stratified for classes."""
+
+    fraction: float = Field(0.2, gt=0, lt=1)
+
+
+class EarlyStoppingRequest(Request):
+    """Stop when validation loss has not fallen for `patience` epochs; keep the best epoch."""
+
+    monitor: Literal["validation_loss"] = "validation_loss"
+    patience: int = Field(20, ge=1, le=100_000)
+    min_delta: float = Field(0.0, ge=0, le=1e6)
+
+
+class TrainingRequest(Request):
+    """How the weights are found."""
+
+    loss: LossName | Literal["auto"] = "auto"
+    optimizer: Annotated[SgdRequest | AdamRequest, Field(discriminator="name")] = AdamRequest()
+    epochs: int = Field(200, ge=1, description="Passes over the training rows.")
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] | Literal["auto"] = "auto"
+    l2: float = Field(0.0, ge=0, le=1e6)
+    clip: float | None = Field(None, gt=0, description="Largest global norm of a gradient.")
+    validation: ValidationRequest | None = ValidationRequest()
+    early_stopping: EarlyStoppingRequest | None = EarlyStoppingRequest()
+    max_seconds: float | None = Field(None, gt=0, description="Then the best epoch so far is kept.")
+
+    @model_validator(mode="after")
+    def _stopping_needs_validation(self) -> Self:
+        asked = "early_stopping" in self.model_fields_set and self.early_stopping is not None
+        if asked and self.validation is None:
+            raise ValueError("early_stopping needs validation rows: set validation or remove it")
+        return self
+
+
+class JobRequest(Request):
+    """A training job. Only `dataset` and `target` are required."""
+
+    dataset: Annotated[Text, Field(max_length=64)]
+    target: ColumnName
+    model: ModelName | None = Field(
+        None, description="Name to publish under; default: from the target."
+    )
+    task: TaskName | Literal["auto"] = "auto"
+    features: list[ColumnName] | None = Field(
+        None,
+        min_length=1,
+        max_length=1000,
+        description="Default: every usable column but the target.",
+    )
+    preprocessing: PreprocessingRequest = PreprocessingRequest()
+    network: NetworkRequest = NetworkRequest()
+    training: TrainingRequest = TrainingRequest()
+    seed: Seed | None = Field(None, description="Chosen and echoed when not given.")
+    priority: int = Field(0, ge=-100, le=100, description="Higher runs first.")
+    tags: dict[
+        Annotated[Text, Field(min_length=1, max_length=64)], Annotated[Text, Field(max_length=256)]
+    ] = Field(default_factory=dict, max_length=20)
+
+
+class Warned(Response):
+    """Something worth knowing that did not stop the job."""
+
+    code: str
+    message: str
+    column: str | None = None
+
+
+class Progress(Response):
+    """How far a job is."""
+
+    epoch: float = Field(description="Epochs done; in the middle of one it has a fraction.")
+    epochs: int
+    fraction: float
+    eta_seconds: float | None
+    rows_per_second: float | None
+
+
+class JobError(Response):
+    """Why a job failed."""
+
+    code: str
+    message: str
+    pointer: str | None = None
+
+
+class JobResult(Response):
+    """What a succeeded job gave."""
+
+    model: str
+    version: int
+    metrics: JsonObject
+    baseline: JsonObject = Field(
+        description="The same metrics for always answering the majority or the mean."
+    )
+    best_epoch: int
+    stop_reason: str
+    training_seconds: float
+
+
+class JobResponse(Response):
+    """A job: every value as resolved, and where it stands."""
+
+    id: str
+    state: State
+    dataset: str
+    target: str
+    model: str
+    task: TaskName
+    features: list[str]
+    preprocessing: JsonObject
+    network: JsonObject
+    training: JsonObject
+    seed: int
+    priority: int
+    tags: dict[str, str]
+    warnings: list[Warned]
+    progress: Progress
+    queue_position: int | None = Field(description="1 is next; null unless waiting.")
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+    result: JobResult | None
+    error: JobError | None
+
+
+class EpochPoint(Response):
+    """What one epoch measured."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float | None
+    train_score: float = Field(description="Accuracy of classes, R² of numbers.")
+    validation_score: float | None
+    learning_rate: float
+    gradient_norms: list[float] = Field(description="Per layer, input side first.")
+    saturation: list[float] = Field(
+        description="Per hidden layer: share of activations whose slope is below 5% of the steepest."
+    )
+    update_ratio: list[float] = Field(
+        description="Per layer: size of the update over the weights'."
+    )
+
+
+class MetricsResponse(Response):
+    """The learning curve."""
+
+    object: Literal["list"] = "list"
+    data: list[EpochPoint]
+
+
+class EventResponse(Response):
+    """One line of the durable log."""
+
+    id: int
+    time: Moment
+    level: Literal["info", "warning", "error"]
+    type: str
+    message: str
+    data: JsonObject | None
+
+
+class EventsResponse(Response):
+    """Events in order; pass the last id as `after` for those that follow."""
+
+    object: Literal["list"] = "list"
+    data: list[EventResponse]
+    has_more: bool
+
+
+EXAMPLE: dict[str, Any] = {
+    "dataset": "ds_sample_penguins",
+    "target": "species",
+    "model": "penguins",
+    "network": {"layers": [{"units": 16, "activation": "sigmoid"}]},
+    "training": {"epochs": 100, "optimizer": {"name": "adam", "learning_rate": 0.01}},
+    "seed": 7,
+}

@@ -1,0 +1,74 @@
+"""The OpenAPI document: what FastAPI generates, completed with what it cannot know."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from service.kit.bodies import DOCUMENTED
+from service.kit.problems import CATALOGUE, MEDIA_TYPE
+from service.kit.schemas import ProblemDocument
+
+EVERYWHERE = ("malformed-request", "invalid-request", "internal", "database-busy")
+
+
+def answers(*slugs: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that can fail in these ways."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for slug in slugs:
+        kind = CATALOGUE[slug]
+        text = f"`{slug}`: {kind.explanation}"
+        known = found.get(kind.status)
+        content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+        joined = f"{known['description']}\n\n{text}" if known else text
+        found[kind.status] = {"description": joined, "content": content}
+    return found
+
+
+def install(app: FastAPI) -> None:
+    """Make `app.openapi()` give the completed document."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = complete(
+                get_openapi(
+                    title=app.title,
+                    version=app.version,
+                    summary=app.summary,
+                    description=app.description,
+                    routes=app.routes,
+                    tags=app.openapi_tags,
+                    license_info=app.license_info,
+                )
+            )
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def complete(document: dict[str, Any]) -> dict[str, Any]:
+    """Add the bodies read by hand, the problem schema and the failures every route shares."""
+    models = [(model, "validation") for model in DOCUMENTED.values()]
+    _, extra = models_json_schema(
+        [*models, (ProblemDocument, "serialization")],  # type: ignore[list-item]
+        ref_template="#/components/schemas/{model}",
+    )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(extra["$defs"])
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    for operations in document["paths"].values():
+        for method, operation in operations.items():
+            _complete_operation(method, operation)
+    return document
+
+
+def _complete_operation(method: str, operation: dict[str, Any]) -> None:
+    slugs = EVERYWHERE if method == "get" else (*EVERYWHERE, "cross-origin-blocked")
+    responses = operation.setdefault("responses", {})
+    validation = responses.get("422", {}).get("content", {})
+    if "application/json" in validation and MEDIA_TYPE not in validation:
+        del responses["422"]
+    for status, response in answers(*slugs).items():
+        responses.setdefault(str(status), response)

@@ -1,0 +1,92 @@
+"""Publishing a trained network: the file first, then one transaction that names it."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from service.jobs import queue
+from service.jobs.queue import Lease
+from service.jobs.states import State
+from service.jobs.store import now
+from service.tables import Model, ModelVersion
+from service.jobs.messages import Trained
+
+
+class LeaseLost(Exception):
+    """Somebody else has the job by now; the transaction must not commit."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file named by its content."""
+
+    sha256: str
+    bytes: int
+
+
+def keep(folder: Path, content: bytes) -> StoredFile:
+    """Write a model file that survives power loss: write, fsync, rename, fsync the folder."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = folder / f"{sha256}.safetensors"
+    if not path.exists():
+        part = folder / f".{sha256}.{os.getpid()}.part"
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(path)
+        sync_folder(folder)
+    return StoredFile(sha256, len(content))
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in the folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def publish(session: Session, lease: Lease, trained: Trained, file: StoredFile) -> int:
+    """Add the next version of the job's model and end the job, together.
+
+    Raises LeaseLost, and then nothing is written.
+    """
+    model = session.get(Model, lease.model, with_for_update=True)
+    if model is None:
+        model = Model(name=lease.model, created_at=now(), latest_version=0)
+        session.add(model)
+    model.latest_version += 1
+    session.flush()
+    session.add(
+        ModelVersion(
+            model=model.name,
+            version=model.latest_version,
+            job_id=lease.job_id,
+            created_at=now(),
+            sha256=file.sha256,
+            bytes=file.bytes,
+            task=trained.task,
+            target=lease.spec["target"],
+            signature=trained.signature,
+            metrics=trained.metrics,
+            baseline=trained.baseline,
+            lineage=trained.lineage,
+        )
+    )
+    result = {
+        "model": model.name,
+        "version": model.latest_version,
+        "metrics": trained.metrics,
+        "baseline": trained.baseline,
+        "best_epoch": trained.best_epoch,
+        "stop_reason": trained.stop_reason,
+        "training_seconds": trained.seconds,
+    }
+    if not queue.settle(session, lease, State.SUCCEEDED, result=result, epoch=trained.epoch):
+        raise LeaseLost
+    return model.latest_version

@@ -1,0 +1,35 @@
+"""Queries on models and their versions. Never commits."""
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from service.kit.problems import not_found
+from service.tables import Model, ModelVersion
+
+
+def query() -> Select[tuple[Model]]:
+    """All models."""
+    return select(Model)
+
+
+def get(session: Session, name: str) -> Model:
+    """The model. Raises Problem not-found."""
+    model = session.get(Model, name)
+    if model is None:
+        raise not_found("model")
+    return model
+
+
+def versions(session: Session, name: str) -> list[ModelVersion]:
+    """All versions of a model, newest first."""
+    found = select(ModelVersion).where(ModelVersion.model == name)
+    return list(session.scalars(found.order_by(ModelVersion.version.desc())))
+
+
+def version(session: Session, name: str, number: int | None) -> ModelVersion:
+    """One version, the latest for None. Raises Problem not-found."""
+    wanted = get(session, name).latest_version if number is None else number
+    found = session.get(ModelVersion, (name, wanted))
+    if found is None:
+        raise not_found("version of this model")
+    return found

@@ -1,0 +1,56 @@
+"""Predictions as they come in and go out: the documented shape of what the fast path reads and writes."""
+
+from typing import Any
+
+from pydantic import Field
+
+from service.kit.schemas import Request, Response
+
+Cell = float | str | bool | None
+
+
+class PredictRequest(Request):
+    """Rows to predict, as records by column name or as arrays in signature order."""
+
+    rows: list[dict[str, Cell]] | list[list[Cell]] = Field(min_length=1)
+
+
+class Prediction(Response):
+    """`label` and `probabilities` for classes, `value` for numbers."""
+
+    label: Any = None
+    probabilities: dict[str, float] | None = None
+    value: float | None = None
+
+
+class PredictWarning(Response):
+    """Something about the rows that the model met in a documented way."""
+
+    code: str
+    column: str
+    count: int
+    message: str
+
+
+class PredictResponse(Response):
+    """One prediction a row, in order."""
+
+    model: str
+    version: int
+    predictions: list[Prediction]
+    warnings: list[PredictWarning]
+
+
+EXAMPLE = {
+    "rows": [
+        {
+            "island": "Biscoe",
+            "bill_length_mm": 46.1,
+            "bill_depth_mm": 13.2,
+            "flipper_length_mm": 211,
+            "body_mass_g": 4500,
+            "sex": "female",
+            "year": 2007,
+        }
+    ]
+}

@@ -1,0 +1,49 @@
+"""One API process: uvicorn, told how to stop while streams are open."""
+
+import logging
+import socket
+import sys
+
+import uvicorn
+
+from service.app import create_app
+from service.settings import Settings
+
+
+class Server(uvicorn.Server):
+    """Ends event streams at the first signal, so that none keeps the process from stopping."""
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """Signal handler."""
+        app = self.config.app
+        held = getattr(app.state, "held", None)  # type: ignore[union-attr]
+        if held is not None:
+            held.changes.drain()
+        super().handle_exit(sig, frame)  # type: ignore[arg-type]
+
+
+def main(descriptor: int) -> None:
+    """Serve on a listening socket that the supervisor opened."""
+    settings = Settings()
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
+    config = uvicorn.Config(
+        create_app(settings),
+        loop="auto",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        backlog=512,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+        access_log=False,
+        proxy_headers=False,
+        log_level="warning",
+    )
+    Server(config).run(sockets=[socket.socket(fileno=descriptor)])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

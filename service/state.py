@@ -1,0 +1,27 @@
+"""What the API process holds while it lives, for routes to reach."""
+
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from service.kit.changes import Changes
+from service.kit.database import Database
+from service.models.shelf import Shelf
+from service.settings import Settings
+
+
+@dataclass
+class State:
+    """One of each, made when the app starts."""
+
+    settings: Settings
+    database: Database
+    changes: Changes
+    shelf: Shelf
+    streams: int = 0
+
+
+def state_of(connection: HTTPConnection) -> State:
+    """The state behind a request."""
+    state: State = connection.app.state.held
+    return state

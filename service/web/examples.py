@@ -1,0 +1,34 @@
+"""Examples that work when tried: identifiers in the OpenAPI document are those of what is there."""
+
+import copy
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.kit.database import Database
+from service.tables import Dataset, Job, Model
+
+
+def with_real_ids(document: dict[str, Any], database: Database) -> dict[str, Any]:
+    """A copy whose path examples name the newest data set, job and model, where there are any."""
+    with database.read() as session:
+        newest = _newest(session)
+    document = copy.deepcopy(document)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "path" and parameter["name"] in newest:
+                    parameter["example"] = newest[parameter["name"]]
+                    parameter.pop("examples", None)
+                    parameter["schema"].pop("examples", None)
+    return document
+
+
+def _newest(session: Session) -> dict[str, str]:
+    found = {
+        "dataset_id": session.scalar(select(func.max(Dataset.id))),
+        "job_id": session.scalar(select(func.max(Job.id))),
+        "name": session.scalar(select(Model.name).order_by(Model.created_at.desc()).limit(1)),
+    }
+    return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,32 @@
+"""`python -m service.worker`: one agent. The supervisor starts it; so may anybody else."""
+
+import logging
+import os
+import signal
+import sys
+
+# Before NumPy is imported anywhere below: one core a job, sums in one order.
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+
+
+def main() -> int:
+    """Run an agent until SIGTERM or SIGINT."""
+    from service.settings import Settings
+    from service.worker.agent import NURSERY, Agent
+
+    settings = Settings()
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.folder("kernels")))
+    NURSERY.set_forkserver_preload(["service.worker.nursery"])
+    agent = Agent(settings)
+    signal.signal(signal.SIGTERM, agent.stop)
+    signal.signal(signal.SIGINT, agent.stop)
+    agent.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
