@@ -1,0 +1,22 @@
+"""The few functions that activations are written in: for NumPy arrays here, for compiled scalars
+in `core.compilation`. One expression then serves both.
+"""
+
+from typing import Any
+
+import numpy as np
+
+
+def like(constant: float, z: Any) -> Any:
+    """The constant in the precision of `z`. NumPy sees to that itself; compiled code is told."""
+    return constant
+
+
+def where(condition: Any, yes: Any, no: Any) -> Any:
+    """`yes` where the condition holds, else `no`."""
+    return np.where(condition, yes, no)
+
+
+def tanh(z: Any) -> Any:
+    """Hyperbolic tangent; compiled in float32 it is a rational approximation good to 1e-7."""
+    return np.tanh(z)

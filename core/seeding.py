@@ -1,0 +1,57 @@
+"""Random numbers as a function of (seed, stream, counter): no generator state, so a run resumes
+anywhere with nothing but its position.
+
+SplitMix64 (Steele, Lea & Flood, OOPSLA 2014) used as a counter-based generator. All arithmetic is
+modulo 2^64. The compiled kernels use the same scalar functions.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_A = np.uint64(0xBF58476D1CE4E5B9)
+_B = np.uint64(0x94D049BB133111EB)
+S27, S30, S31, S11, S32 = (np.uint64(shift) for shift in (27, 30, 31, 11, 32))
+Bits = NDArray[np.uint64]
+
+INIT_STREAM = 1 << 62  # epochs count from 1 and never come near
+SPLIT_STREAM = INIT_STREAM + 1
+
+
+def mix(z: Bits) -> Bits:
+    """SplitMix64's finaliser: every input bit reaches every output bit."""
+    z = (z ^ (z >> S30)) * _A
+    z = (z ^ (z >> S27)) * _B
+    return z ^ (z >> S31)
+
+
+def key(seed: int, stream: int) -> np.uint64:
+    """The starting point of one stream of one seed."""
+    both = np.array([seed & (2**64 - 1), stream & (2**64 - 1)], dtype=np.uint64)
+    mixed = mix(both + GAMMA)
+    return np.uint64(mix(np.array([mixed[0] ^ (mixed[1] * GAMMA)]))[0])
+
+
+def bits(start: np.uint64, count: int) -> Bits:
+    """`count` random words of the stream that starts at `start`: shape (count,)."""
+    counter = np.arange(1, count + 1, dtype=np.uint64)
+    return mix(start + counter * GAMMA)
+
+
+def uniform(start: np.uint64, count: int) -> NDArray[np.float64]:
+    """`count` numbers in [0, 1) with 53 random bits: shape (count,)."""
+    return (bits(start, count) >> S11) * 2.0**-53
+
+
+def permutation(seed: int, stream: int, count: int) -> NDArray[np.int64]:
+    """An order of 0 … count-1 by Fisher and Yates, the same as the compiled kernel's.
+
+    Positions come from the upper half of each word by multiplication (Lemire 2019); the bias is
+    below count / 2^32.
+    """
+    order = np.arange(count, dtype=np.int64)
+    words = bits(key(seed, stream), count) >> S32
+    for i in range(count - 1, 0, -1):
+        j = int(words[i]) * (i + 1) >> 32
+        order[i], order[j] = order[j], order[i]
+    return order
