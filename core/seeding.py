@@ -27,9 +27,9 @@ def mix(z: Bits) -> Bits:
 
 def key(seed: int, stream: int) -> np.uint64:
     """The starting point of one stream of one seed."""
-    both = np.array([seed & (2**64 - 1), stream & (2**64 - 1)], dtype=np.uint64)
-    mixed = mix(both + GAMMA)
-    return np.uint64(mix(np.array([mixed[0] ^ (mixed[1] * GAMMA)]))[0])
+    high = mix(np.array([seed], dtype=np.uint64) + GAMMA)
+    low = mix(np.array([stream], dtype=np.uint64) + GAMMA)
+    return np.uint64(mix(high ^ (low * GAMMA))[0])
 
 
 def bits(start: np.uint64, count: int) -> Bits:

@@ -1,0 +1,154 @@
+"""From a table to a network's inputs: what is learned from the training rows, and applied to all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from core.columns import Category, Column, Indices, Numeric, Table, row_count
+from core.errors import DataError, MissingColumn, TooWide
+from core.features import (
+    Feature,
+    LevelFeature,
+    Matrix,
+    NumberFeature,
+    Scaling,
+    Warning_,
+    feature_from_dict,
+    fit_levels,
+    fit_number,
+)
+
+__all__ = ["Category", "Column", "Numeric", "Preprocessor", "Table"]
+
+MAX_WIDTH = 10_000
+
+
+@dataclass(frozen=True)
+class Preprocessor:
+    """The fitted features, in the order of the signature and of the network's inputs.
+
+    missing: impute fills in the training mean or the most frequent level; error refuses.
+    unseen: other takes an unseen level as none of the known; error refuses.
+    """
+
+    features: tuple[Feature, ...]
+    missing: Literal["impute", "error"] = "impute"
+    unseen: Literal["other", "error"] = "other"
+
+    @classmethod
+    def fit(
+        cls,
+        table: Table,
+        columns: Sequence[str],
+        *,
+        rows: Indices | None = None,
+        scaling: Scaling = "standardize",
+        missing: Literal["impute", "error"] = "impute",
+        unseen: Literal["other", "error"] = "other",
+    ) -> "Preprocessor":
+        """Learn the features `columns` from the training `rows` (indices; None means all).
+
+        Raises DataError naming the column, and the row of the table where one is to blame.
+        """
+        fitted = cls(tuple(_fit(table, name, rows, scaling) for name in columns), missing, unseen)
+        if fitted.width > MAX_WIDTH:
+            widest = max(fitted.features, key=lambda feature: feature.width)
+            raise TooWide(
+                f"The features need more than {MAX_WIDTH} inputs, this one most of all; "
+                "leave it out.",
+                column=widest.name,
+            )
+        return fitted
+
+    @cached_property
+    def width(self) -> int:
+        """How many inputs the network has."""
+        return sum(feature.width for feature in self.features)
+
+    @cached_property
+    def starts(self) -> tuple[int, ...]:
+        """The first input of each feature."""
+        widths = [feature.width for feature in self.features]
+        return tuple(sum(widths[:position]) for position in range(len(widths)))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The features' names, in order."""
+        return tuple(feature.name for feature in self.features)
+
+    @cached_property
+    def feature_names(self) -> tuple[str, ...]:
+        """A name for each input: the column's, or column=level."""
+        return tuple(
+            name
+            for feature in self.features
+            for name in (
+                [f"{feature.name}={level}" for level in feature.levels]
+                if isinstance(feature, LevelFeature) and feature.type == "category"
+                else [feature.name]
+            )
+        )
+
+    def transform(self, table: Table, rows: Indices | None = None) -> tuple[Matrix, list[Warning_]]:
+        """The inputs (rows, width) of `rows` (None means all), and what to know about them.
+
+        One column at a time, so that nothing but the result is as large as the table. Other
+        columns of the table are left alone. Raises DataError naming column and row.
+        """
+        columns = [(feature, _column(table, feature.name)) for feature in self.features]
+        count = row_count(columns[0][1]) if rows is None else len(rows)
+        chosen = np.arange(count) if rows is None else rows
+        matrix = np.zeros((count, self.width), dtype=np.float32)
+        warnings: list[Warning_] = []
+        for (feature, column), start in zip(columns, self.starts, strict=True):
+            out = matrix[:, start : start + feature.width]
+            try:
+                warnings += self._encode(feature, column, chosen, out)
+            except DataError as error:
+                error.row = None if error.row is None else int(chosen[error.row])
+                raise
+        return matrix, warnings
+
+    def _encode(
+        self, feature: Feature, column: Column, rows: Indices, out: Matrix
+    ) -> list[Warning_]:
+        impute = self.missing == "impute"
+        if isinstance(feature, NumberFeature):
+            return feature.encode(column, rows, out, impute=impute)
+        return feature.encode(column, rows, out, impute=impute, refuse=self.unseen == "error")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        features = [feature.to_dict() for feature in self.features]
+        return {"features": features, "missing": self.missing, "unseen": self.unseen}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Preprocessor":
+        """From JSON. Raises KeyError, TypeError or ValueError for anything else."""
+        if data["missing"] not in ("impute", "error") or data["unseen"] not in ("other", "error"):
+            raise ValueError("unknown policy")
+        features = tuple(feature_from_dict(feature) for feature in data["features"])
+        if len({feature.name for feature in features}) < max(1, len(features)):
+            raise ValueError("names of features are distinct, and there are some")
+        return cls(features, data["missing"], data["unseen"])
+
+
+def _column(table: Table, name: str) -> Column:
+    if name not in table:
+        raise MissingColumn("The table lacks this column; add it.", column=name)
+    return table[name]
+
+
+def _fit(table: Table, name: str, rows: Indices | None, scaling: Scaling) -> Feature:
+    column = _column(table, name)
+    chosen = cast(Indices, np.arange(row_count(column))) if rows is None else rows
+    if isinstance(column, Category):
+        return fit_levels(name, column, chosen)
+    try:
+        return fit_number(name, column.values[chosen], scaling)
+    except DataError as error:
+        error.row = None if error.row is None else int(chosen[error.row])
+        raise
