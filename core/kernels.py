@@ -163,6 +163,15 @@ def _stream(seed: Any, epoch: int) -> Any:
 
 
 @inner
+def _gather(rows: Any, order: Any, start: int, batch: Any) -> None:
+    """Copy the rows at order[start:] into the batch."""
+    for i in range(batch.shape[0]):
+        row = order[start + i]
+        for j in range(batch.shape[1]):
+            batch[i, j] = rows[row, j]
+
+
+@inner
 def _norm(values: Any) -> float:
     total = 0.0
     for i in range(values.size):
@@ -255,9 +264,8 @@ def advance(
         start = position[STEP] * batch
         rows = min(batch, order.size - start)
         inputs, targets = xb[:rows], yb[:rows]
-        for i in range(rows):
-            inputs[i] = x[order[start + i]]
-            targets[i] = y[order[start + i]]
+        _gather(x, order, start, inputs)
+        _gather(y, order, start, targets)
         _forward_pass(inputs, theta, z, a, sizes, offsets, starts, codes)
         d = _part(delta, starts, sizes, layers - 1, rows)
         loss, score = _loss(loss_code, _part(a, starts, sizes, layers - 1, rows), targets, d)
