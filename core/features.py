@@ -51,7 +51,7 @@ class NumberFeature:
         if not fits.all():
             raise non_finite(self.name, int(fits.argmin()))
         out[:, 0] = scaled
-        outside = np.count_nonzero((values < self.minimum) | (values > self.maximum))
+        outside = int(np.count_nonzero((values < self.minimum) | (values > self.maximum)))
         return [out_of_range(self.name, outside)] if outside else []
 
     def describe(self) -> dict[str, Any]:
@@ -209,13 +209,13 @@ def feature_from_dict(data: dict[str, Any]) -> Feature:
 def out_of_range(name: str, count: int) -> Warning_:
     """The warning that numbers lie beyond those of the training rows."""
     message = f"Column {name}: {count} beyond the range seen in training; the model extrapolates."
-    return {"code": "out_of_range", "column": name, "count": int(count), "message": message}
+    return {"code": "out_of_range", "column": name, "count": count, "message": message}
 
 
 def unseen_levels(name: str, count: int) -> Warning_:
     """The warning that levels are none of the training rows'."""
     message = f"Column {name}: {count} with a level not seen in training, treated as none of them."
-    return {"code": "unseen_level", "column": name, "count": int(count), "message": message}
+    return {"code": "unseen_level", "column": name, "count": count, "message": message}
 
 
 def missing_value(name: str, row: int) -> MissingValue:

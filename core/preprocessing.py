@@ -1,4 +1,4 @@
-"""From a table to a network's inputs: what is learned from the training rows, and applied to all."""
+"""From a table to the inputs of a network: learned from the training rows, applied to all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
