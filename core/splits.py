@@ -52,7 +52,8 @@ def _codes(present: Indices, classes: NDArray[np.int64]) -> NDArray[np.int64]:
 def _quotas(sizes: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
     """Share `wanted` out by size, whole rows first, then by largest remainder (Hamilton)."""
     exact = sizes * wanted
-    quotas, remainders = exact // sizes.sum(), exact % sizes.sum()
+    quotas: NDArray[np.int64] = exact // sizes.sum()
+    remainders = exact % sizes.sum()
     while quotas.sum() < wanted:
         room = quotas < sizes - 1
         chosen = int(np.argmax(np.where(room, remainders, -1)))
