@@ -24,7 +24,7 @@ def evaluate(task: str, y_true: NDArray[Any], output: NDArray[Any]) -> dict[str,
 
 
 def confusion(y_true: Ints, y_predicted: Ints, classes: int) -> Ints:
-    """How many rows of each class (first axis) were taken for which (second): (classes, classes)."""
+    """How many rows of each class (first axis) were taken for which (second axis)."""
     cells = np.bincount(y_true * classes + y_predicted, minlength=classes * classes)
     return cells.reshape(classes, classes).astype(np.int64)
 
