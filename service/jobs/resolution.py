@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from core.losses import LOSSES
 from core.network import Layer, Network
 from core.targets import infer_task
 from service.jobs.schemas import JobRequest
@@ -12,12 +13,11 @@ from service.settings import Settings
 from service.tables import Dataset, Json
 
 MAX_CLASSES = 500
-LOSSES = {
+LOSS_OF = {
     "regression": "mse",
     "binary": "binary_cross_entropy",
     "multiclass": "categorical_cross_entropy",
 }
-LINKS = {"regression": "identity", "binary": "sigmoid", "multiclass": "softmax"}
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def _task(request: JobRequest, target: Json, rows: int) -> str:
 
 
 def _loss(request: JobRequest, task: str) -> str:
-    loss, fitting = request.training.loss, LOSSES[task]
+    loss, fitting = request.training.loss, LOSS_OF[task]
     if loss not in ("auto", fitting):
         detail = f"The task {task} is learned with {fitting} (or auto)."
         raise _refuse("/training/loss", detail, "loss_mismatch")
@@ -215,7 +215,7 @@ def _check_cost(
         inputs=width(features),
         layers=tuple(Layer(layer.units, layer.activation) for layer in request.network.layers),
         outputs=target["distinct"] if task == "multiclass" else 1,
-        link=LINKS[task],
+        link=LOSSES[LOSS_OF[task]].link,
     )
     if network.parameter_count > settings.max_parameters:
         detail = (

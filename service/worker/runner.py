@@ -2,29 +2,27 @@
 
 import ctypes
 import dataclasses
-import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-import core
-from core import baselines, metrics
+from core import metrics
+from core.baselines import baseline
 from core.errors import DataError
 from core.files import dump
+from core.losses import LOSSES
 from core.model import Model
 from core.network import Layer, Network
-from core.preprocessing import Preprocessor, Table
+from core.preprocessing import Preprocessor
 from core.splits import split
-from core.targets import Target, fit_target
+from core.targets import Regression, fit_target
 from core.training import Epoch, Fit, Recipe
 from service.datasets.reading import read_table
-from service.jobs.resolution import LINKS
 from service.jobs.messages import (
     Advanced,
     Assignment,
@@ -68,27 +66,97 @@ def run(assignment: Assignment) -> Iterator[Message]:
 
 def _train(assignment: Assignment) -> Iterator[Message]:
     started = time.monotonic()
-    spec = assignment.spec
-    table = read_table(Path(assignment.dataset_path), [*spec["features"], spec["target"]])
-    target, y, present = fit_target(table[spec["target"]], spec["task"], name=spec["target"])
-    fraction = (spec["training"]["validation"] or {}).get("fraction")
-    parts = split(
-        y, present, fraction=fraction, classes=spec["task"] != "regression", seed=spec["seed"]
-    )
-    target = target.fitted(y[parts.train])
+    spec, training = assignment.spec, assignment.spec["training"]
+    name = spec["target"]
+    table = read_table(Path(assignment.dataset_path), [*spec["features"], name])
+    column, task = table.pop(name), spec["task"]
+    target, present = fit_target(column, task, name=name)
+    classes = None if isinstance(target, Regression) else target.truth(column, present)
+    fraction = (training["validation"] or {}).get("fraction")
+    parts = split(present, classes=classes, fraction=fraction, seed=spec["seed"])
+    target, _ = fit_target(column, task, rows=parts.train, name=name)
     preprocessor = Preprocessor.fit(
         table, spec["features"], rows=parts.train, **spec["preprocessing"]
     )
     matrix, _ = preprocessor.transform(table)
-    network = _network(spec, preprocessor, target)
-    encoded = target.encode(y)
-    validation = (matrix[parts.validation], encoded[parts.validation]) if fraction else None
-    fit = Fit(
-        network, recipe(spec), matrix[parts.train], encoded[parts.train], validation=validation
+    network = _network(spec, preprocessor.width, target.outputs)
+    x, y = matrix[parts.train], target.encode(column, parts.train)
+    judged = len(parts.validation) > 0
+    xv, yv = matrix[parts.validation], target.encode(column, parts.validation)
+    del matrix
+    fit = Fit(network, recipe(spec), x, y, validation=(xv, yv) if judged else None)
+
+    points: list[dict[str, Any]] = []
+    for epochs, rate in _paced(fit, started + training["max_seconds"], len(x)):
+        points = [dataclasses.asdict(epoch) for epoch in epochs]
+        if not fit.done:
+            yield Advanced(points, fit.position, rate)
+            points = []
+    if fit.stop_reason == "diverged":
+        yield Failed(
+            points,
+            "diverged",
+            f"Training diverged in epoch {int(fit.position) + 1}: the loss is no longer a finite "
+            "number. Lower the learning rate, scale the inputs, or clip the gradient.",
+            "/training/optimizer/learning_rate",
+        )
+        return
+    model = Model(
+        task=task,
+        target_name=name,
+        preprocessor=preprocessor,
+        network=network,
+        theta=fit.theta,
+        target=target,
+        metadata={"lineage": lineage(assignment)},
+    )
+    judges = parts.validation if judged else parts.train
+    truth = target.truth(column, judges)
+    output = target.decode(network.forward(fit.theta, xv if judged else x))
+    yield Trained(
+        points=points,
+        model=dump(model),
+        metrics=metrics.evaluate(task, truth, output),
+        baseline=baseline(task, target.truth(column, parts.train), truth, target),
+        signature=model.signature(),
+        lineage=lineage(assignment),
+        task=task,
+        epoch=fit.position,
+        best_epoch=fit.best_epoch,
+        stop_reason=fit.stop_reason or "time_budget",
+        seconds=time.monotonic() - started,
+        warnings=[],
     )
 
-    yield from ()
-    raise NotImplementedError
+
+def _paced(fit: Fit, deadline: float, rows: int) -> Iterator[tuple[list[Epoch], float]]:
+    """Advance in stretches of about STEP_SECONDS; yields epochs and rows a second.
+
+    How the stretches are cut depends on the clock; what is learned does not.
+    """
+    steps, rate = 64, 0.0
+    while not fit.done and time.monotonic() < deadline:
+        before, clock = fit.position, time.monotonic()
+        epochs = fit.advance(steps)
+        took = max(1e-6, time.monotonic() - clock)
+        rate = (fit.position - before) * rows / took
+        steps = max(1, min(1 << 20, int(steps * STEP_SECONDS / took)))
+        yield epochs, rate
+
+
+def _network(spec: dict[str, Any], inputs: int, outputs: int) -> Network:
+    layers = tuple(Layer(item["units"], item["activation"]) for item in spec["network"]["layers"])
+    return Network(inputs, layers, outputs, LOSSES[spec["training"]["loss"]].link)
+
+
+def lineage(assignment: Assignment) -> dict[str, Any]:
+    """All that the model follows from; equal lineage gives equal bytes."""
+    return {
+        "dataset_sha256": assignment.dataset_sha256,
+        "spec": assignment.spec,
+        "seed": assignment.spec["seed"],
+        "code_version": version("sigmoid"),
+    }
 
 
 def recipe(spec: dict[str, Any]) -> Recipe:
