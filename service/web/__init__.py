@@ -1,0 +1,1 @@
+"""For people: the web page and the documentation of the API."""

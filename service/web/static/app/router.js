@@ -3,11 +3,11 @@
 import { signal } from "./reactive.js";
 
 function read() {
-  try {
-    return location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
-  } catch {
-    return [""]; // not an address that this page made
-  }
+	try {
+		return location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+	} catch {
+		return [""]; // not an address that this page made
+	}
 }
 
 export const place = signal(read());
