@@ -1,0 +1,113 @@
+"""A model as one safetensors file: its weights by layer, and one key of canonical JSON.
+
+Equal models have equal bytes: the key's order is the only freedom the format leaves, and there
+is one key.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors
+
+from core.activations import ACTIVATIONS
+from core.errors import ModelInvalid
+from core.model import Model
+from core.network import Floats, Network
+from core.preprocessing import Preprocessor
+from core.targets import target_from_dict
+
+FORMAT = 1
+_KEY = "sigmoid"
+_LINKS = {"regression": "identity", "binary": "sigmoid", "multiclass": "softmax"}
+_WRONG = (
+    SafetensorError, ValueError, TypeError, KeyError, AttributeError, IndexError,
+    OverflowError, RecursionError,
+)  # fmt: skip
+
+
+def dump(model: Model) -> bytes:
+    """The file of a model. Raises ModelInvalid for one that could not be loaded again."""
+    try:
+        _check(model)
+        return _bytes(model)
+    except _WRONG as error:
+        raise ModelInvalid(f"The model cannot be written: {error}.") from error
+
+
+def load(content: bytes) -> Model:
+    """The model of a file. Raises ModelInvalid for anything that `dump` did not write."""
+    try:
+        model = _read(content)
+        _check(model)
+        same = _bytes(model) == content
+    except _WRONG as error:
+        raise ModelInvalid("This is no model file of this program, or a damaged one.") from error
+    if not same:
+        raise ModelInvalid("This model file is damaged or was written by another program.")
+    return model
+
+
+def _bytes(model: Model) -> bytes:
+    tensors = {}
+    for layer, (weights, biases) in enumerate(model.network.views(model.theta)):
+        # safetensors 0.8 writes other memory orders wrongly without an error.
+        tensors[f"layers.{layer}.weight"] = np.ascontiguousarray(weights)
+        tensors[f"layers.{layer}.bias"] = np.ascontiguousarray(biases)
+    description = {
+        "format": FORMAT,
+        "task": model.task,
+        "target_name": model.target_name,
+        "target": model.target.to_dict(),
+        "preprocessor": model.preprocessor.to_dict(),
+        "network": model.network.to_dict(),
+        "metadata": model.metadata,
+    }
+    text = json.dumps(
+        description, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
+    return safetensors.save(tensors, metadata={_KEY: text})
+
+
+def _read(content: bytes) -> Model:
+    tensors = safetensors.load(content)
+    length = int.from_bytes(content[:8], "little")
+    description: dict[str, Any] = json.loads(
+        json.loads(content[8 : 8 + length])["__metadata__"][_KEY]
+    )
+    if description["format"] != FORMAT:
+        raise ValueError("unknown format")
+    network = Network.from_dict(description["network"])
+    parts: list[Floats] = []
+    for layer in range(len(network.layers) + 1):
+        parts += [tensors[f"layers.{layer}.weight"].ravel(), tensors[f"layers.{layer}.bias"]]
+    return Model(
+        task=description["task"],
+        target_name=description["target_name"],
+        preprocessor=Preprocessor.from_dict(description["preprocessor"]),
+        network=network,
+        theta=np.concatenate(parts),
+        target=target_from_dict(description["target"]),
+        metadata=description["metadata"],
+    )
+
+
+def _check(model: Model) -> None:
+    """Raise ValueError where the parts of a model do not fit each other."""
+    network, theta = model.network, model.theta
+    fits = (
+        model.task == model.target.task
+        and network.link == _LINKS[model.task]
+        and network.inputs == model.preprocessor.width
+        and network.outputs == model.target.outputs
+        and all(layer.activation in ACTIVATIONS and layer.units > 0 for layer in network.layers)
+        and theta.dtype in (np.float32, np.float64)
+        and theta.shape == (network.parameter_count,)
+        and isinstance(model.target_name, str)
+        and isinstance(model.metadata, dict)
+    )
+    if not fits:
+        raise ValueError("its parts do not fit together")
+    if not np.isfinite(theta).all():
+        raise ValueError("its weights are not finite")

@@ -1,0 +1,96 @@
+"""A trained model: everything between a row as its owner has it and the answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.columns import Indices, Table
+from core.errors import NonFinite
+from core.features import Matrix, Warning_
+from core.network import Floats, Network
+from core.preprocessing import Preprocessor
+from core.records import RecordReader
+from core.targets import Regression, Target
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Answers for some rows: labels and probabilities for classes, else values.
+
+    labels: (rows,) positions among the target's labels. probabilities: (rows, classes).
+    values: (rows,) in the target's units. warnings: {"code", "column", "count", "message"} each.
+    """
+
+    labels: Indices | None = None
+    probabilities: NDArray[np.float64] | None = None
+    values: NDArray[np.float64] | None = None
+    warnings: list[Warning_] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network with what surrounds it.
+
+    theta: (network.parameter_count,) float32 or float64. metadata: JSON about the training
+    (metrics, lineage), carried along and not read here.
+    """
+
+    task: str
+    target_name: str
+    preprocessor: Preprocessor
+    network: Network
+    theta: Floats
+    target: Target
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def predict(self, table: Table) -> Prediction:
+        """Answers for a table that has the features' columns. Raises DataError."""
+        return self._answer(*self.preprocessor.transform(table))
+
+    def predict_records(self, rows: Sequence[Any]) -> Prediction:
+        """Answers for rows as JSON has them: records by column name, or arrays in signature
+        order. Bit for bit those of `predict`. Raises DataError naming row and column.
+        """
+        return self._answer(*self._reader.read(rows))
+
+    @cached_property
+    def _reader(self) -> RecordReader:
+        return RecordReader(self.preprocessor)
+
+    def _answer(self, matrix: Matrix, warnings: list[Warning_]) -> Prediction:
+        with np.errstate(over="ignore", invalid="ignore"):
+            output = self.target.decode(self.network.forward(self.theta, matrix))
+        finite = np.isfinite(output)
+        if not finite.all():
+            message = "The numbers of this row are too large for the model; correct them."
+            raise NonFinite(message, row=int(np.argwhere(~finite)[0][0]))
+        if isinstance(self.target, Regression):
+            return Prediction(values=output, warnings=warnings)
+        return Prediction(output.argmax(axis=1), output, warnings=warnings)
+
+    def listed(self, prediction: Prediction) -> list[dict[str, Any]]:
+        """A prediction row by row as JSON: label and probabilities, or value."""
+        if prediction.values is not None:
+            return [{"value": value} for value in prediction.values.tolist()]
+        assert not isinstance(self.target, Regression)
+        assert prediction.labels is not None
+        assert prediction.probabilities is not None
+        labels, names = self.target.labels, self.target.names
+        return [
+            {"label": labels[label], "probabilities": dict(zip(names, row, strict=True))}
+            for label, row in zip(
+                prediction.labels.tolist(), prediction.probabilities.tolist(), strict=True
+            )
+        ]
+
+    def signature(self) -> dict[str, Any]:
+        """Columns in, target out, as JSON."""
+        target: dict[str, Any] = {"name": self.target_name, "type": self.target.kind}
+        if self.target.labels is not None:
+            target["labels"] = list(self.target.labels)
+        features = [feature.describe() for feature in self.preprocessor.features]
+        return {"features": features, "target": target}

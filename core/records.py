@@ -1,0 +1,186 @@
+"""Rows as JSON has them, turned into a network's inputs: strictly, and fast for a single row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import DataError, MissingColumn, UnknownColumn, WrongType
+from core.features import (
+    LARGEST,
+    LevelFeature,
+    Matrix,
+    NumberFeature,
+    Warning_,
+    missing_value,
+    non_finite,
+    out_of_range,
+    unseen_level,
+    unseen_levels,
+)
+from core.preprocessing import Preprocessor
+
+Cells = Sequence[Any]
+_NUMBERS = {int, float}
+
+
+@dataclass(frozen=True)
+class RecordReader:
+    """Reads records by column name, or arrays in signature order, to the very inputs that
+    `Preprocessor.transform` gives for the same rows.
+    """
+
+    preprocessor: Preprocessor
+
+    def read(self, rows: Sequence[Any]) -> tuple[Matrix, list[Warning_]]:
+        """The inputs (rows, width), and what to know about them. Raises DataError.
+
+        None is a missing value; a boolean is no number, and a number no text.
+        """
+        cells = [self._in_order(row, at) for at, row in enumerate(rows)]
+        found: dict[int, Warning_] = {}
+        block = self._number_block(cells, found)
+        if not self._level_features:
+            return block, list(found.values())
+        matrix = np.zeros((len(cells), self.preprocessor.width), dtype=np.float32)
+        if self._numbers:
+            matrix[:, self._number_inputs] = block
+        for position, start, feature in self._level_features:
+            column = [row[position] for row in cells]
+            unseen = self._write_levels(feature, column, matrix[:, start:])
+            if unseen:
+                found[position] = unseen_levels(feature.name, unseen)
+        return matrix, [found[position] for position in sorted(found)]
+
+    @cached_property
+    def _numbers(self) -> list[tuple[int, NumberFeature]]:
+        features = enumerate(self.preprocessor.features)
+        return [(at, feature) for at, feature in features if isinstance(feature, NumberFeature)]
+
+    @cached_property
+    def _level_features(self) -> list[tuple[int, int, LevelFeature]]:
+        features = zip(self.preprocessor.starts, self.preprocessor.features, strict=True)
+        return [
+            (at, start, feature)
+            for at, (start, feature) in enumerate(features)
+            if isinstance(feature, LevelFeature)
+        ]
+
+    @cached_property
+    def _number_inputs(self) -> list[int]:
+        return [self.preprocessor.starts[position] for position, _ in self._numbers]
+
+    @cached_property
+    def _scaling(self) -> tuple[NDArray[np.float64], ...]:
+        """Offsets, scales, minima and maxima of the numbers, each (numbers,)."""
+        fields = ("offset", "scale", "minimum", "maximum")
+        return tuple(
+            np.array([getattr(feature, field) for _, feature in self._numbers]) for field in fields
+        )
+
+    @cached_property
+    def _by_name(self) -> Any:
+        return itemgetter(*self.preprocessor.names)
+
+    def _in_order(self, row: Any, at: int) -> Cells:
+        names = self.preprocessor.names
+        if isinstance(row, dict):
+            try:
+                cells: Cells = self._by_name(row)
+            except KeyError:
+                raise _misfit(row, names, at) from None
+            if len(row) != len(names):
+                raise _misfit(row, names, at)
+            return cells if len(names) > 1 else (cells,)
+        if not isinstance(row, list | tuple):
+            raise WrongType("Expected a record by column name, or an array.", row=at)
+        if len(row) != len(names):
+            message = f"Expected {len(names)} values, one a column, in the signature's order."
+            raise WrongType(message, row=at)
+        return row
+
+    def _number_block(self, cells: list[Cells], found: dict[int, Warning_]) -> Matrix:
+        """The scaled numbers of all rows: (rows, numbers)."""
+        numbers = cells
+        if self._level_features:
+            numbers = [[row[position] for position, _ in self._numbers] for row in cells]
+        for at, row in enumerate(numbers):
+            if not _NUMBERS.issuperset(map(type, row)):
+                numbers[at] = self._filled(row, at)
+        try:
+            values = np.array(numbers, dtype=np.float64).reshape(len(cells), len(self._numbers))
+        except OverflowError:  # a whole number beyond float64
+            values = np.array([[_float(cell) for cell in row] for row in numbers])
+        offset, scale, minimum, maximum = self._scaling
+        with np.errstate(over="ignore"):
+            scaled = (values - offset) / scale
+        fits = np.abs(scaled) <= LARGEST
+        if not fits.all():
+            at, column = np.argwhere(~fits)[0]
+            raise non_finite(self._numbers[column][1].name, int(at))
+        outside = (values < minimum) | (values > maximum)
+        if outside.any():
+            for (position, feature), count in zip(self._numbers, outside.sum(axis=0), strict=True):
+                if count:
+                    found[position] = out_of_range(feature.name, int(count))
+        return scaled.astype(np.float32)
+
+    def _filled(self, row: Cells, at: int) -> list[Any]:
+        """The row with the means in place of what is missing. Raises for what is no number."""
+        filled = []
+        for cell, (_, feature) in zip(row, self._numbers, strict=True):
+            if cell is None:
+                if self.preprocessor.missing == "error":
+                    raise missing_value(feature.name, at)
+                filled.append(feature.mean)
+            elif type(cell) in _NUMBERS:
+                filled.append(cell)
+            else:
+                message = "Expected a number, or null where it is missing."
+                raise WrongType(message, column=feature.name, row=at)
+        return filled
+
+    def _write_levels(self, feature: LevelFeature, column: list[Any], out: Matrix) -> int:
+        """Write one column's inputs to the front of `out`; how many levels were unseen."""
+        expected = bool if feature.type == "boolean" else str
+        positions, unseen = feature.positions, 0
+        for at, cell in enumerate(column):
+            if cell is None:
+                if self.preprocessor.missing == "error":
+                    raise missing_value(feature.name, at)
+                position = feature.most_frequent
+            elif type(cell) is not expected:
+                message = f"Expected {feature.expected}, or null where it is missing."
+                raise WrongType(message, column=feature.name, row=at)
+            else:
+                position = positions.get(cell, -1)
+            if feature.type == "boolean":
+                out[at, 0] = position
+            elif position >= 0:
+                out[at, position] = 1.0
+            elif self.preprocessor.unseen == "error":
+                raise unseen_level(feature.name, at)
+            else:
+                unseen += 1
+        return unseen
+
+
+def _float(cell: float) -> float:
+    try:
+        return float(cell)
+    except OverflowError:
+        return float("inf")
+
+
+def _misfit(row: dict[str, Any], names: Sequence[str], at: int) -> DataError:
+    for name in names:
+        if name not in row:
+            message = "This column is missing; give null where its value is not known."
+            return MissingColumn(message, column=name, row=at)
+    name = next(name for name in row if name not in set(names))
+    message = "The model knows no such column; its signature lists those it does."
+    return UnknownColumn(message, column=str(name), row=at)
