@@ -116,17 +116,19 @@ class RecordReader:
         except OverflowError:  # a whole number beyond float64
             values = np.array([[_float(cell) for cell in row] for row in numbers])
         offset, scale, minimum, maximum = self._scaling
+        inside = (values >= minimum) & (values <= maximum)
+        if inside.all():  # where the scaled training rows are, and so finite
+            return ((values - offset) / scale).astype(np.float32)
         with np.errstate(over="ignore"):
             scaled = (values - offset) / scale
         fits = np.abs(scaled) <= LARGEST
         if not fits.all():
             at, column = np.argwhere(~fits)[0]
             raise non_finite(self._numbers[column][1].name, int(at))
-        outside = (values < minimum) | (values > maximum)
-        if outside.any():
-            for (position, feature), count in zip(self._numbers, outside.sum(axis=0), strict=True):
-                if count:
-                    found[position] = out_of_range(feature.name, int(count))
+        outside = np.count_nonzero(~inside, axis=0).tolist()
+        for (position, feature), count in zip(self._numbers, outside, strict=True):
+            if count:
+                found[position] = out_of_range(feature.name, count)
         return scaled.astype(np.float32)
 
     def _filled(self, row: Cells, at: int) -> list[Any]:
