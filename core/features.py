@@ -152,8 +152,7 @@ def fit_number(name: str, values: NDArray[np.float64], scaling: Scaling) -> Numb
         at = int(np.flatnonzero(np.isinf(values))[0])
         raise non_finite(name, at)
     minimum, maximum = float(present.min()), float(present.max())
-    size = max(abs(minimum), abs(maximum))
-    if size > LARGEST:
+    if max(abs(minimum), abs(maximum)) > LARGEST:
         raise non_finite(name, int(np.nanargmax(np.abs(values))))
     mean = minimum if minimum == maximum else float(present.mean())
     if scaling == "none":
@@ -161,7 +160,7 @@ def fit_number(name: str, values: NDArray[np.float64], scaling: Scaling) -> Numb
     elif scaling == "minmax":
         offset, scale = minimum, maximum - minimum
     else:
-        offset, scale = mean, float(np.std(present / (size or 1.0))) * size
+        offset, scale = mean, float(present.std())
     if minimum == maximum or scale == 0.0:
         scale = 1.0
     return NumberFeature(name, offset, scale, mean, minimum, maximum)

@@ -178,11 +178,11 @@ def _fit_regression(column: Column, rows: Indices | None) -> tuple[Regression, I
     values = column.values[present if rows is None else rows]
     if not len(values):
         raise TargetInvalid("The target has no values in the training rows.")
-    size = float(np.abs(values).max())
-    if size > float(np.finfo(np.float32).max):
-        row = int((present if rows is None else rows)[int(np.abs(values).argmax())])
+    sizes = np.abs(values)
+    if sizes.max() > float(np.finfo(np.float32).max):
+        row = int((present if rows is None else rows)[int(sizes.argmax())])
         raise NonFinite("Expected numbers of ordinary size in the target.", row=row)
-    scale = float(np.std(values / (size or 1.0))) * size
+    scale = float(values.std())
     constant = values.min() == values.max()
     return Regression(float(values.mean()), 1.0 if constant or scale == 0 else scale), present
 

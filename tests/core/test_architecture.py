@@ -1,0 +1,47 @@
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import core
+
+FOLDER = Path(core.__file__).parent
+MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
+THIRD_PARTY = {
+    "compilation": {"numpy", "numba"},
+    "kernels": {"numpy", "numba"},
+    "files": {"numpy", "safetensors"},
+}
+SERVING = ["model", "files", "preprocessing", "network", "activations", "targets"]
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "core").split(".")[0]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_the_core_may(module):
+    allowed = {"core", *sys.stdlib_module_names} | THIRD_PARTY.get(module, {"numpy"})
+    assert set(imported(FOLDER / f"{module}.py")) <= allowed
+
+
+@pytest.mark.parametrize("module", SERVING)
+def test_serving_loads_no_compiler(module):
+    script = f"import sys, core.{module}; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("module", sorted({*MODULES} - {"compilation"}))  # has a cache folder
+def test_a_module_reads_and_writes_no_files(module):
+    names = {
+        node.id
+        for node in ast.walk(ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.Name)
+    }
+    assert not names & {"open", "print", "input", "Path"}
