@@ -20,7 +20,7 @@ from core.model import Model
 from core.network import Layer, Network
 from core.preprocessing import Preprocessor
 from core.splits import split
-from core.targets import Regression, fit_target
+from core.targets import Regression, Target, fit_target
 from core.training import Epoch, Fit, Recipe
 from service.datasets.reading import read_table
 from service.jobs.messages import (
@@ -68,7 +68,7 @@ def _train(assignment: Assignment) -> Iterator[Message]:
     started = time.monotonic()
     spec, training = assignment.spec, assignment.spec["training"]
     name = spec["target"]
-    table = read_table(Path(assignment.dataset_path), [*spec["features"], name])
+    table = dict(read_table(Path(assignment.dataset_path), [*spec["features"], name]))
     column, task = table.pop(name), spec["task"]
     target, present = fit_target(column, task, name=name)
     classes = None if isinstance(target, Regression) else target.truth(column, present)
@@ -117,7 +117,7 @@ def _train(assignment: Assignment) -> Iterator[Message]:
         points=points,
         model=dump(model),
         metrics=metrics.evaluate(task, truth, output),
-        baseline=baseline(task, target.truth(column, parts.train), truth, target),
+        baseline=baseline(task, target.truth(column, parts.train), truth, _class_count(target)),
         signature=model.signature(),
         lineage=lineage(assignment),
         task=task,
@@ -142,6 +142,10 @@ def _paced(fit: Fit, deadline: float, rows: int) -> Iterator[tuple[list[Epoch], 
         rate = (fit.position - before) * rows / took
         steps = max(1, min(1 << 20, int(steps * STEP_SECONDS / took)))
         yield epochs, rate
+
+
+def _class_count(target: Target) -> int | None:
+    return None if target.labels is None else len(target.labels)
 
 
 def _network(spec: dict[str, Any], inputs: int, outputs: int) -> Network:
