@@ -20,24 +20,27 @@ FLAGS = {"reassoc", "contract", "arcp", "nsz"}
 
 
 def _cache_folder() -> str | None:
-    """Where compiled code is kept: apart for each state of the sources.
+    """Where compiled code is kept, apart for each state of the sources; None where nowhere.
 
-    Numba notices a change of the outermost function's file only; the digest covers all.
+    NUMBA_CACHE_DIR, else beside the sources, else SIGMOID_KERNELS_DIR: the first that can be
+    written. Numba notices a change of the outermost function's file only; the digest covers all.
     """
     here = Path(__file__).parent
-    base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("SIGMOID_KERNELS_DIR")
     digest = hashlib.sha256(numba.__version__.encode())
     for path in sorted(here.glob("*.py")):
         digest.update(path.read_bytes())
-    folder = Path(base or here / "__pycache__") / digest.hexdigest()[:16]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError:
-        return None
-    return str(folder)
+    first = os.environ.get("NUMBA_CACHE_DIR") or here / "__pycache__"
+    for base in (first, os.environ.get("SIGMOID_KERNELS_DIR")):
+        folder = Path(base or here) / digest.hexdigest()[:16]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / f".{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError:
+            continue
+        return str(folder)
+    return None
 
 
 _FOLDER = _cache_folder()

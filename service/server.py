@@ -28,6 +28,7 @@ def main(descriptor: int) -> None:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("alembic").setLevel("WARNING")
     config = uvicorn.Config(
         create_app(settings),
         loop="auto",

@@ -19,8 +19,9 @@ def main() -> int:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
     )
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.folder("kernels")))
+    os.environ.setdefault("SIGMOID_KERNELS_DIR", str(settings.folder("kernels")))
     NURSERY.set_forkserver_preload(["service.worker.nursery"])
+    logging.getLogger("alembic").setLevel("WARNING")
     agent = Agent(settings)
     signal.signal(signal.SIGTERM, agent.stop)
     signal.signal(signal.SIGINT, agent.stop)
