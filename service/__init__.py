@@ -1,0 +1,1 @@
+"""The service: HTTP, jobs, workers and what they share."""

@@ -31,7 +31,8 @@ Send a table, get a trained neural network behind an endpoint.
 2. **Job**: name the data set and the target; watch the network learn.
 3. **Model**: every succeeded job publishes a version; ask it for predictions.
 
-Errors are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem documents; their `type` explains itself.
+Errors are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem documents; their `type`
+explains itself.
 """
 TAGS = [
     {"name": "datasets", "description": "Tables, typed and profiled."},

@@ -1,4 +1,4 @@
-"""Every setting of the service, read once from `SIGMOID_*` variables, each with its unit and its reason."""
+"""Every setting of the service, read once from `SIGMOID_*` variables, with units and reasons."""
 
 import os
 from pathlib import Path

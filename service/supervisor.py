@@ -53,6 +53,7 @@ class Part:
         self._descriptors = descriptors
         self._environment = environment
         self._deaths = 0
+        self._started = 0.0
         self._start_at = 0.0
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -176,7 +177,7 @@ def prepare(settings: Settings) -> None:
     try:
         if not database.wal_is_safe:
             _log.warning(
-                "SQLite %s has the WAL-reset defect; checkpoints are guarded. `pip install pysqlite3` "
+                "SQLite %s has the WAL-reset defect; checkpoints are guarded. pysqlite3 "
                 "brings a repaired one where a wheel exists.",
                 database.sqlite.sqlite_version,
             )

@@ -16,6 +16,7 @@ from service.cli.report import say
 STYLES = ("cyan", "magenta")  # train, validation
 _ROWS = 8
 _LABEL = 9
+_LONG_WAIT = 2.0
 _LINES = 10  # plain lines of a whole run, about
 
 
@@ -26,7 +27,7 @@ class Run:
     job: Json
     train: dict[int, float] = field(default_factory=dict)
     validation: dict[int, float] = field(default_factory=dict)
-    score: float | None = None
+    ended: bool = False
 
     @property
     def epochs(self) -> int:
@@ -48,11 +49,10 @@ class Run:
                 ):
                     if point[name] is not None:
                         curve[point["epoch"]] = point[name]
-                self.score = point["validation_score"]
         elif kind == "status":
             self.job = data["job"]
         else:
-            self.job = data
+            self.job, self.ended = data, kind == "done"
 
 
 def watch(client: Client, job: Json, console: Console) -> Run:
@@ -67,13 +67,13 @@ def watch(client: Client, job: Json, console: Console) -> Run:
 
 def _watch_live(client: Client, run: Run, console: Console) -> None:
     started = time.monotonic()
-    with Live(console=console, auto_refresh=False, transient=False) as live:
+
+    def now() -> RenderableType:
+        return picture(run, console, time.monotonic() - started)
+
+    with Live(console=console, get_renderable=now, refresh_per_second=12):
         for kind, data in client.follow(run.job["id"]):
             run.take(kind, data)
-            ended = kind == "done"
-            live.update(
-                picture(run, console, time.monotonic() - started, ended=ended), refresh=True
-            )
 
 
 def _watch_lines(client: Client, run: Run, console: Console) -> None:
@@ -98,18 +98,18 @@ def _losses(run: Run, epoch: int) -> str:
     return text
 
 
-def picture(run: Run, console: Console, seconds: float, *, ended: bool) -> RenderableType:
+def picture(run: Run, console: Console, seconds: float) -> RenderableType:
     """The run as a terminal shows it: state, bar and, where braille can be shown, the curve."""
-    parts: list[RenderableType] = [_bar(run, seconds, ended=ended)]
+    parts: list[RenderableType] = [_bar(run, seconds)]
     if console.encoding.startswith("utf"):
-        last = run.epoch if ended else run.epochs
+        last = run.epoch if run.ended else run.epochs
         drawn = _curve(run, min(console.width, 110) - _LABEL - 2, last)
         if drawn is not None:
             parts.append(drawn)
     return Group(*parts)
 
 
-def _bar(run: Run, seconds: float, *, ended: bool) -> RenderableType:
+def _bar(run: Run, seconds: float) -> RenderableType:
     progress, state = run.job["progress"], str(run.job["state"])
     # Epoch events come more often than job documents do.
     done = max(float(progress["fraction"] or 0.0), run.epoch / max(1, run.epochs))
@@ -118,7 +118,10 @@ def _bar(run: Run, seconds: float, *, ended: bool) -> RenderableType:
         line.add_column(no_wrap=True)
     bar = ProgressBar(total=1.0, completed=1.0 if state == "succeeded" else done, width=24)
     eta = progress["eta_seconds"]
-    ending = f"{seconds:.1f} s" if ended or eta is None else f"{eta:.0f} s left"
+    if state == "queued" and seconds > _LONG_WAIT:
+        ending = "waiting for a worker; the first start compiles"
+    else:
+        ending = f"{seconds:.1f} s" if run.ended or eta is None else f"{eta:.0f} s left"
     style = {"succeeded": "green", "failed": "red", "cancelled": "yellow"}.get(state, "bold")
     line.add_row(Text(state, style=style), bar, f"epoch {run.epoch} of {run.epochs}", ending)
     return line

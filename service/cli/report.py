@@ -12,7 +12,7 @@ from service.cli.exits import CommandError, ExitCode
 _STOPPED = {
     "epochs": "all epochs done",
     "early_stopping": "stopped early",
-    "max_seconds": "stopped at the time limit",
+    "time_budget": "stopped at the time limit",
 }
 
 
@@ -57,7 +57,7 @@ def print_metrics(console: Console, task: str, metrics: Json, baseline: Json) ->
     table.add_column(trivial, justify="right")
     for name, value in numbers.items():
         other = baseline.get(name)
-        table.add_row(name.replace("_", " "), number(value), "" if other is None else number(other))
+        table.add_row(name.replace("_", " "), figure(value), "" if other is None else figure(other))
     _print_table(console, table, numbers, baseline)
 
 
@@ -69,8 +69,8 @@ def _print_table(
         return
     for name, value in metrics.items():
         other = baseline.get(name)
-        beside = "" if other is None else f"  baseline {number(other)}"
-        say(console, f"{name} {number(value)}{beside}")
+        beside = "" if other is None else f"  baseline {figure(other)}"
+        say(console, f"{name} {figure(value)}{beside}")
 
 
 def print_predictions(
@@ -103,11 +103,11 @@ def print_predictions(
 def answer(prediction: Json) -> tuple[str, str]:
     """The label and its probability, or the value alone."""
     if prediction.get("value") is not None:
-        return number(prediction["value"]), ""
+        return f"{prediction['value']:.6g}", ""
     probability = max((prediction.get("probabilities") or {"": 0.0}).values())
     return str(prediction["label"]), f"{probability:.3f}"
 
 
-def number(value: float) -> str:
-    """Four significant digits, as people read them."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def figure(value: float) -> str:
+    """A metric: four decimals, or four digits where it is large."""
+    return f"{value:.4f}" if abs(value) < 100 else f"{value:.4g}"

@@ -17,10 +17,12 @@ from service.datasets.columns import (
     check_names,
     check_text,
 )
+from service.datasets.messages import decoded_bytes
 from service.datasets.source import Limits
 from service.datasets.tables import Kinds, Warning_, schema_of, warning
 
-_BATCH_CELLS = 200_000
+_BATCH_CELLS = 50_000
+_SIGNATURE = 8  # bytes before the first message of an Arrow file
 _THRIFT = 16 << 20  # bytes of Parquet metadata at most
 DAMAGED = "The file is damaged or no {} file."
 
@@ -39,6 +41,7 @@ class Columnar:
         self._is_told = kinds is not None
         self._fields: list[pa.Field] = []
         self._large: dict[str, int] = {}
+        self._decoded = 0  # bytes after dictionaries, which repeat a text for free, are resolved
         self.rows = 0
 
     @property
@@ -62,8 +65,8 @@ class Columnar:
         return DatasetInvalid(Fault("unreadable", detail, f"a whole {self._name} file"))
 
     def _blocks(self) -> Iterator[pa.RecordBatch]:
-        for batch in self._parquet() if self._is_parquet else self._arrow():
-            batch.validate(full=True)  # offsets of a crafted file may point anywhere
+        for found in self._parquet() if self._is_parquet else self._arrow():
+            batch = _valid(found)
             step = max(1, _BATCH_CELLS // max(1, batch.num_columns))
             for start in range(0, batch.num_rows, step):
                 yield from self._typed(batch.slice(start, step))
@@ -85,22 +88,14 @@ class Columnar:
     def _arrow(self) -> Iterator[pa.RecordBatch]:
         # Mapped, not read: a length that the file only claims allocates nothing.
         with pa.memory_map(str(self._path)) as mapped:
-            head = mapped.read(6)
-            mapped.seek(0)
-            size = 0
-            if head == b"ARROW1":
-                with pa_ipc.open_file(mapped) as file:
-                    self._take(file.schema)
-                    for index in range(file.num_record_batches):
-                        batch = file.get_batch(index)
-                        self._check_size(size := size + batch.nbytes)
-                        yield batch
-            else:
-                with pa_ipc.open_stream(mapped) as stream:
-                    self._take(stream.schema)
-                    for batch in stream:
-                        self._check_size(size := size + batch.nbytes)
-                        yield batch
+            # A file is a stream between a signature and a table of contents.
+            start = _SIGNATURE if mapped.read(_SIGNATURE).startswith(b"ARROW1") else 0
+            mapped.seek(start)
+            self._check_size(decoded_bytes(mapped))
+            mapped.seek(start)
+            with pa_ipc.open_stream(mapped) as stream:
+                self._take(stream.schema)
+                yield from stream
 
     def _check_size(self, size: int) -> None:
         most = self._limits.decompressed_bytes
@@ -135,6 +130,8 @@ class Columnar:
             if pa.types.is_integer(plain.type) and field.name not in self._large:
                 self._look_for_large(plain, field.name, start)
             columns.append(self._column(plain, field.name, start))
+            self._decoded += columns[-1].nbytes
+            self._check_size(self._decoded)
         if self._is_told or self.verdict() == self._kinds:
             yield pa.RecordBatch.from_arrays(columns, schema=schema_of(self.kinds))
 
@@ -188,10 +185,17 @@ class Columnar:
 
 
 def _is_inexact(integers: pa.Array) -> pa.BooleanArray:
-    large = pc.greater_equal(integers, EXACT)
+    limit = pa.scalar(EXACT, integers.type)  # else both sides are cast to a type that may not fit
+    large = pc.greater_equal(integers, limit)
     if pa.types.is_unsigned_integer(integers.type):
         return large
-    return pc.or_(large, pc.less_equal(integers, -EXACT))
+    return pc.or_(large, pc.less_equal(integers, pa.scalar(-EXACT, integers.type)))
+
+
+def _valid(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch, once it is known that its offsets, which a crafted file chooses, stay inside."""
+    batch.validate(full=True)
+    return batch
 
 
 def _value_type(type_: pa.DataType) -> pa.DataType:

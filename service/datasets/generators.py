@@ -59,7 +59,7 @@ def _blobs(random: np.random.Generator, rows: int, noise: float) -> Columns:
 
 
 def _friedman(random: np.random.Generator, rows: int, noise: float) -> Columns:
-    """x6 to x10 are idle. Friedman, Multivariate adaptive regression splines (1991), section 4.3."""
+    """x6 to x10 idle. Friedman, Multivariate adaptive regression splines (1991), section 4.3."""
     x = random.uniform(0, 1, (rows, 10))
     y = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2
     y += 10 * x[:, 3] + 5 * x[:, 4] + noise * random.standard_normal(rows)

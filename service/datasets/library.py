@@ -6,16 +6,25 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from service.datasets import store
 from service.datasets.columns import DatasetInvalid
 from service.datasets.generators import generate
-from service.datasets.reading import Ingested, Limits, UnsupportedMedia, format_of, ingest, write
+from service.datasets.reading import (
+    Ingested,
+    Limits,
+    UnsupportedMedia,
+    format_of,
+    ingest,
+    read_rows,
+    write,
+)
 from service.datasets.samples import Sample
 from service.datasets.schemas import GenerateRequest
 from service.datasets.uploads import Upload, check_room
 from service.kit.ids import new_id
-from service.kit.problems import FieldError, Problem, pointer
+from service.kit.problems import FieldError, Problem, not_found, pointer
 from service.models.registry import sync_folder
 from service.settings import Settings
 from service.state import State
@@ -143,6 +152,14 @@ def _invalid(error: DatasetInvalid) -> Problem:
     return Problem(
         "dataset-invalid", errors[0].detail if errors else "The table cannot be read.", errors
     )
+
+
+def read(state: State, dataset: Dataset, *, after: int, limit: int) -> list[dict[str, Any]]:
+    """Rows as records. Raises not-found when the file has gone meanwhile."""
+    try:
+        return list(read_rows(path_of(state.settings, dataset.sha256), after=after, limit=limit))
+    except FileNotFoundError:
+        raise not_found("data set") from None
 
 
 def remove(state: State, dataset_id: str) -> None:

@@ -20,7 +20,7 @@ _DISTINCT_TEXTS = 10_000  # counted a column at most, less where there are many 
 _DISTINCT_IN_ALL = 1_000_000
 _BINS = 20
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-_SORTED = 8_000_000  # numbers sorted at once; of longer columns every k-th row is taken
+_SORTED = 1_000_000  # numbers looked at in a column; of longer ones every k-th row is taken
 _THREADS = 2
 
 Floats = npt.NDArray[np.float64]
@@ -98,19 +98,20 @@ def _chunk(file: pq.ParquetFile, group: int, position: int, name: str) -> pa.Arr
 def _numbers(file: pq.ParquetFile, position: int, name: str, *, whole: bool) -> ColumnProfile:
     stride = -(-file.metadata.num_rows // _SORTED)
     parts, missing, skip = [], 0, 0
+    low, high = np.inf, -np.inf
     for group in range(file.num_row_groups):
         chunk = _chunk(file, group, position, name)
         missing += chunk.null_count
         values = chunk.to_numpy(zero_copy_only=False)
-        parts.append(values[skip::stride])
+        low = min(low, float(np.nanmin(values, initial=np.inf)))
+        high = max(high, float(np.nanmax(values, initial=-np.inf)))
+        parts.append(values[skip::stride].copy())  # a view would keep the whole chunk
         skip = (skip - len(values)) % stride
     values = np.concatenate(parts)
-    if missing:
-        values = values[~np.isnan(values)]
+    values = values[~np.isnan(values)]
     if len(values) == 0:
-        return ColumnProfile(name, "number", missing, 0)
+        return ColumnProfile(name, "number", missing, 0 if low > high else None)
     values.sort()
-    low, high = float(values[0]), float(values[-1])
     scale = max(abs(low), abs(high)) or 1.0  # squares of the largest floats would overflow
     scaled = values / scale
     return ColumnProfile(

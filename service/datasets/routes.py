@@ -1,22 +1,25 @@
 """HTTP for data sets."""
 
-from typing import Annotated, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from service.datasets import library, store
-from service.datasets.reading import read_rows
+from service.datasets import store
 from service.datasets.samples import SAMPLES
 from service.datasets.schemas import DatasetBrief, DatasetResponse, GenerateRequest, RowsResponse
-from service.datasets.uploads import receive
+from service.datasets.uploads import Upload, receive
 from service.kit.bodies import documented, json_body
 from service.kit.openapi import answers
 from service.kit.pagination import After, Limit, fetch, page
 from service.kit.problems import not_found
 from service.kit.schemas import Page
-from service.state import state_of
+from service.state import State, state_of
 from service.tables import Dataset
+
+if TYPE_CHECKING:
+    from service.datasets.library import Stored
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 DatasetId = Annotated[
@@ -45,6 +48,15 @@ _UPLOAD_BODY: dict[str, Any] = {
 _FAILURES = ("dataset-invalid", "too-large", "unsupported-media-type", "storage-full")
 
 
+def _library() -> ModuleType:
+    """The library of tables, with PyArrow behind it: 40 MB that a process which only predicts
+    never loads.
+    """
+    from service.datasets import library
+
+    return library
+
+
 def _brief(dataset: Dataset) -> dict[str, Any]:
     return {name: getattr(dataset, name) for name in DatasetBrief.model_fields}
 
@@ -55,10 +67,15 @@ def _whole(dataset: Dataset) -> DatasetResponse:
     )
 
 
-def _created(stored: library.Stored, response: Response) -> DatasetResponse:
+def _created(stored: "Stored", response: Response) -> DatasetResponse:
     response.status_code = 201 if stored.is_new else 200
     response.headers["Location"] = f"/v1/datasets/{stored.dataset.id}"
     return _whole(stored.dataset)
+
+
+def _add_upload(state: State, upload: Upload, name: str | None) -> "Stored":
+    stored: Stored = _library().add_upload(state, upload, name)
+    return stored
 
 
 _SAME: dict[int | str, dict[str, Any]] = {
@@ -85,7 +102,7 @@ async def upload_dataset(
     """
     state = state_of(request)
     async with receive(request, state.settings) as upload:
-        stored = await run_in_threadpool(library.add_upload, state, upload, name)
+        stored = await run_in_threadpool(_add_upload, state, upload, name)
     return _created(stored, response)
 
 
@@ -107,7 +124,7 @@ def generate_dataset(
     body: Annotated[GenerateRequest, json_body(GenerateRequest)],
 ) -> DatasetResponse:
     """An artificial data set, for learning and for tests."""
-    return _created(library.add_generated(state_of(request), body), response)
+    return _created(_library().add_generated(state_of(request), body), response)
 
 
 @router.post(
@@ -127,7 +144,7 @@ def add_sample(
     """A real data set that ships with the service, with its licence and source."""
     if name not in SAMPLES:
         raise not_found("sample")
-    return _created(library.add_sample(state_of(request), SAMPLES[name]), response)
+    return _created(_library().add_sample(state_of(request), SAMPLES[name]), response)
 
 
 @router.get("", summary="List data sets")
@@ -165,8 +182,7 @@ def read_dataset_rows(
     state = state_of(request)
     with state.database.read() as session:
         dataset = store.get(session, dataset_id)
-    path = library.path_of(state.settings, dataset.sha256)
-    rows = read_rows(path, after=after, limit=limit)
+    rows = _library().read(state, dataset, after=after, limit=limit)
     return RowsResponse(data=rows, has_more=after + len(rows) < dataset.rows)
 
 
@@ -178,4 +194,4 @@ def read_dataset_rows(
 )
 def delete_dataset(request: Request, dataset_id: DatasetId) -> None:
     """Remove the table and its file. 409 while a job needs it."""
-    library.remove(state_of(request), dataset_id)
+    _library().remove(state_of(request), dataset_id)

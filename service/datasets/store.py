@@ -8,7 +8,7 @@ from service.kit.problems import Problem, not_found
 from service.tables import Dataset
 
 
-def query(name: str | None) -> Select[tuple[Dataset]]:
+def query(name: str | None) -> Select[Dataset]:
     """Data sets, of one name if given."""
     found = select(Dataset)
     return found if name is None else found.where(Dataset.name == name)

@@ -14,7 +14,7 @@ from core.preprocessing import Category, Numeric, Table
 from service.datasets.columns import EXACT
 from service.datasets.tables import Kinds, schema_of
 
-GROUP_CELLS = 1_000_000  # of a row group: 8 MB of numbers wait in memory
+_GROUP_BYTES = 8 << 20  # of a row group: as much waits in memory
 _WHOLE = b"sigmoid.whole"  # file metadata: number columns without a fraction, as JSON
 _PAGE = 2_048
 
@@ -27,8 +27,7 @@ class Writer:
         self.rows = 0
         self._whole = {name for name, kind in kinds.items() if kind == "number"}
         self._waiting: list[pa.RecordBatch] = []
-        self._waiting_rows = 0
-        self._group = max(1, GROUP_CELLS // len(kinds))
+        self._waiting_bytes = 0
         self._writer = pq.ParquetWriter(
             str(destination),
             self.schema,
@@ -59,14 +58,14 @@ class Writer:
             if fraction.any() or np.nanmax(np.abs(values), initial=0.0) >= EXACT:
                 self._whole.discard(name)
         self._waiting.append(block)
-        self._waiting_rows += block.num_rows
-        if self._waiting_rows >= self._group:
+        self._waiting_bytes += block.nbytes
+        if self._waiting_bytes >= _GROUP_BYTES:
             self._flush()
 
     def _flush(self) -> None:
         if self._waiting:
             self._writer.write_table(pa.Table.from_batches(self._waiting), row_group_size=1 << 30)
-        self._waiting, self._waiting_rows = [], 0
+        self._waiting, self._waiting_bytes = [], 0
 
 
 def whole_columns(file: pq.ParquetFile) -> frozenset[str]:

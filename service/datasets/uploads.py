@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
@@ -17,8 +18,9 @@ from service.kit.bodies import media_type, too_large
 from service.kit.problems import Problem, invalid
 from service.settings import Settings
 
+Compression = Literal["gzip", "zstd"]
 _COPY_BYTES = 1 << 20
-_COMPRESSIONS = {"gzip": "gzip", "x-gzip": "gzip", "zstd": "zstd"}
+_COMPRESSIONS: dict[str, Compression] = {"gzip": "gzip", "x-gzip": "gzip", "zstd": "zstd"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Upload:
     path: Path
     filename: str | None
     content_type: str | None
-    compression: str | None
+    compression: Compression | None
 
 
 @asynccontextmanager
@@ -59,7 +61,7 @@ def check_room(settings: Settings) -> None:
         raise Problem("storage-full", "The disk is nearly full; nothing was stored.")
 
 
-def _compression(request: Request) -> str | None:
+def _compression(request: Request) -> Compression | None:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding == "identity":
         return None

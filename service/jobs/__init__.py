@@ -1,0 +1,1 @@
+"""Jobs: training, queued and watched."""

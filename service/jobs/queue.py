@@ -32,7 +32,7 @@ class Lease:
 
 
 def owner_name() -> str:
-    """This process, told apart across reboots, containers and reused pids."""
+    """Name this process, told apart across reboots, containers and reused pids."""
     return "/".join((_boot(), os.readlink("/proc/self/ns/pid"), str(os.getpid()), _started("self")))
 
 

@@ -195,7 +195,7 @@ def _batch_size(asked: Any, rows: int, warnings: list[Json]) -> int:
 
 
 def width(columns: list[Json]) -> int:
-    """Inputs of the network: one a number or boolean, one a level of a category (an upper bound)."""
+    """Inputs of the network, at most: one a number or boolean, one a level of a category."""
     return sum(column["distinct"] if column["type"] == "category" else 1 for column in columns)
 
 

@@ -203,7 +203,7 @@ class EpochPoint(Response):
     learning_rate: float
     gradient_norms: list[float] = Field(description="Per layer, input side first.")
     saturation: list[float] = Field(
-        description="Per hidden layer: share of activations whose slope is below 5% of the steepest."
+        description="Per hidden layer: share of activations with next to no slope (< 5% of the top)."
     )
     update_ratio: list[float] = Field(
         description="Per layer: size of the update over the weights'."

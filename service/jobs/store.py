@@ -66,7 +66,7 @@ def get(session: Session, job_id: str) -> Job:
     return job
 
 
-def query(*, state: str | None, model: str | None, tags: dict[str, str]) -> Select[tuple[Job]]:
+def query(*, state: str | None, model: str | None, tags: dict[str, str]) -> Select[Job]:
     """Jobs that pass the filters."""
     found = select(Job)
     if state is not None:

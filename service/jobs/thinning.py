@@ -6,7 +6,7 @@ _KEYS = ("validation_loss", "train_loss")
 
 
 def thin(points: list[Json], limit: int) -> list[Json]:
-    """At most `limit` points: the first, the last, and of each stretch its lowest and highest loss."""
+    """At most `limit` points: first, last, and of each stretch its lowest and highest loss."""
     if len(points) <= limit:
         return points
     stretches = max(1, (limit - 2) // 2)

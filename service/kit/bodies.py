@@ -82,7 +82,7 @@ def _refuse_twins(pairs: list[tuple[str, object]]) -> None:
 
 
 def validation_problem(error: ValidationError, prefix: tuple[str, ...] = ()) -> Problem:
-    """pydantic's findings as a problem, without the values they were found in."""
+    """Pydantic's findings as a problem, without the values they were found in."""
     errors = error.errors(include_url=False, include_input=False, include_context=False)
     for found in errors:
         if found["type"] == "json_invalid":

@@ -1,4 +1,4 @@
-"""The one place that opens the database, begins and ends transactions, and decides on SQLite's settings."""
+"""The one place that opens the database, begins and ends transactions, and sets SQLite up."""
 
 import os
 import sqlite3

@@ -102,7 +102,7 @@ def differences(database: Database) -> list[Any]:
 
 
 def main() -> int:
-    """`python -m service.kit.migrations`: migrate an empty database and compare it with the tables."""
+    """`python -m service.kit.migrations`: migrate an empty database and compare with the tables."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:

@@ -18,7 +18,7 @@ Row = TypeVar("Row")
 
 def fetch(
     session: Session,
-    query: Select[tuple[Row]],
+    query: Select[Row],
     key: InstrumentedAttribute[str],
     *,
     limit: int,

@@ -40,40 +40,148 @@ def _catalogue(*rows: tuple[str, int, str, str]) -> dict[str, ProblemType]:
 
 
 CATALOGUE = _catalogue(
-    ("malformed-request", 400, "Malformed request", "The request breaks the rules of HTTP or of "
-     "this route's headers. The detail says which one."),
-    ("malformed-json", 400, "Malformed JSON", "The body is not JSON as RFC 8259 has it: UTF-8, no "
-     "NaN or Infinity, no number beyond float64, no lone surrogates, no key twice, at most 200 levels deep."),
-    ("invalid-host", 400, "Host not allowed", "The Host header names something this service does "
-     "not answer to. Add the name to SIGMOID_ALLOWED_HOSTS."),
-    ("cross-origin-blocked", 403, "Cross-origin request blocked", "A page of another origin tried "
-     "to change something here. Add the origin to SIGMOID_ALLOWED_ORIGINS if it may."),
-    ("not-found", 404, "Not found", "Nothing has this address or identifier, or it was deleted."),
-    ("method-not-allowed", 405, "Method not allowed", "This address exists but does not know the "
-     "method. The Allow header lists those it knows."),
-    ("not-acceptable", 406, "Not acceptable", "The answer cannot be given in a form that Accept allows."),
-    ("conflict", 409, "Conflict", "The resource's present state does not allow this. The detail says what stands in the way."),
-    ("too-large", 413, "Too large", "The body is larger than the limit; GET /v1/limits lists them all."),
-    ("unsupported-media-type", 415, "Unsupported media type", "The Content-Type or Content-Encoding "
-     "is not one that this route reads. The detail lists those it does."),
-    ("invalid-request", 422, "Invalid request", "The body or a parameter is well-formed, but a field is missing, "
-     "unknown, of the wrong type or out of range. Each entry of errors points to one."),
-    ("dataset-invalid", 422, "Invalid data set", "The table cannot be read. Each entry of errors "
-     "names line and column, what was expected and what to do."),
-    ("job-invalid", 422, "Invalid job", "The job does not fit its data set: see errors."),
-    ("job-too-large", 422, "Job too large", "Parameters, rows and epochs together exceed what one "
-     "job may cost here. GET /v1/limits lists the bounds."),
-    ("rows-invalid", 422, "Invalid rows", "A row does not fit the model's signature. Each entry of "
-     "errors points to row and column; GET the model for its signature."),
-    ("queue-full", 429, "Queue full", "Too many jobs are waiting. Retry after the seconds in Retry-After."),
-    ("internal", 500, "Internal error", "A fault of this service. It has been logged under the request_id."),
-    ("overloaded", 503, "Overloaded", "Too much at once. Retry after the seconds in Retry-After."),
-    ("database-busy", 503, "Database unavailable", "The database did not answer in time. Nothing was written; retry."),
-    ("shutting-down", 503, "Shutting down", "This process is about to stop. Retry in a moment."),
-    ("model-unreadable", 503, "Model unreadable", "The stored model file is missing or fails its "
-     "checksum. Other models are not affected."),
-    ("storage-full", 507, "Storage full", "The disk has too little room left. Reads and predictions go on."),
-)  # fmt: skip
+    (
+        "malformed-request",
+        400,
+        "Malformed request",
+        "The request breaks the rules of HTTP or of this route's headers. The detail says "
+        "which one.",
+    ),
+    (
+        "malformed-json",
+        400,
+        "Malformed JSON",
+        "The body is not JSON as RFC 8259 has it: UTF-8, no NaN or Infinity, no number beyond"
+        " float64, no lone surrogates, no key twice, at most 200 levels deep.",
+    ),
+    (
+        "invalid-host",
+        400,
+        "Host not allowed",
+        "The Host header names something this service does not answer to. Add the name to "
+        "SIGMOID_ALLOWED_HOSTS.",
+    ),
+    (
+        "cross-origin-blocked",
+        403,
+        "Cross-origin request blocked",
+        "A page of another origin tried to change something here. Add the origin to "
+        "SIGMOID_ALLOWED_ORIGINS if it may.",
+    ),
+    (
+        "not-found",
+        404,
+        "Not found",
+        "Nothing has this address or identifier, or it was deleted.",
+    ),
+    (
+        "method-not-allowed",
+        405,
+        "Method not allowed",
+        "This address exists but does not know the method. The Allow header lists those it knows.",
+    ),
+    (
+        "not-acceptable",
+        406,
+        "Not acceptable",
+        "The answer cannot be given in a form that Accept allows.",
+    ),
+    (
+        "conflict",
+        409,
+        "Conflict",
+        "The resource's present state does not allow this. The detail says what stands in the way.",
+    ),
+    (
+        "too-large",
+        413,
+        "Too large",
+        "The body is larger than the limit; GET /v1/limits lists them all.",
+    ),
+    (
+        "unsupported-media-type",
+        415,
+        "Unsupported media type",
+        "The Content-Type or Content-Encoding is not one that this route reads. The detail "
+        "lists those it does.",
+    ),
+    (
+        "invalid-request",
+        422,
+        "Invalid request",
+        "The body or a parameter is well-formed, but a field is missing, unknown, of the "
+        "wrong type or out of range. Each entry of errors points to one.",
+    ),
+    (
+        "dataset-invalid",
+        422,
+        "Invalid data set",
+        "The table cannot be read. Each entry of errors names line and column, what was "
+        "expected and what to do.",
+    ),
+    (
+        "job-invalid",
+        422,
+        "Invalid job",
+        "The job does not fit its data set: see errors.",
+    ),
+    (
+        "job-too-large",
+        422,
+        "Job too large",
+        "Parameters, rows and epochs together exceed what one job may cost here. GET "
+        "/v1/limits lists the bounds.",
+    ),
+    (
+        "rows-invalid",
+        422,
+        "Invalid rows",
+        "A row does not fit the model's signature. Each entry of errors points to row and "
+        "column; GET the model for its signature.",
+    ),
+    (
+        "queue-full",
+        429,
+        "Queue full",
+        "Too many jobs are waiting. Retry after the seconds in Retry-After.",
+    ),
+    (
+        "internal",
+        500,
+        "Internal error",
+        "A fault of this service. It has been logged under the request_id.",
+    ),
+    (
+        "overloaded",
+        503,
+        "Overloaded",
+        "Too much at once. Retry after the seconds in Retry-After.",
+    ),
+    (
+        "database-busy",
+        503,
+        "Database unavailable",
+        "The database did not answer in time. Nothing was written; retry.",
+    ),
+    (
+        "shutting-down",
+        503,
+        "Shutting down",
+        "This process is about to stop. Retry in a moment.",
+    ),
+    (
+        "model-unreadable",
+        503,
+        "Model unreadable",
+        "The stored model file is missing or fails its checksum. Other models are not affected.",
+    ),
+    (
+        "storage-full",
+        507,
+        "Storage full",
+        "The disk has too little room left. Reads and predictions go on.",
+    ),
+)
 
 
 @dataclass

@@ -8,11 +8,11 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from service.jobs import queue
+from service.jobs.messages import Trained
 from service.jobs.queue import Lease
 from service.jobs.states import State
 from service.jobs.store import now
 from service.tables import Model, ModelVersion
-from service.jobs.messages import Trained
 
 
 class LeaseLost(Exception):

@@ -7,7 +7,7 @@ from service.kit.problems import not_found
 from service.tables import Model, ModelVersion
 
 
-def query() -> Select[tuple[Model]]:
+def query() -> Select[Model]:
     """All models."""
     return select(Model)
 

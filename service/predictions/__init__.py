@@ -1,0 +1,1 @@
+"""Predictions: asking a model."""

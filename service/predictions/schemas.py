@@ -1,4 +1,4 @@
-"""Predictions as they come in and go out: the documented shape of what the fast path reads and writes."""
+"""Predictions as they come in and go out: the documented shape of what the routes read."""
 
 from typing import Any
 

@@ -1,0 +1,1 @@
+"""The worker: an agent, and one process a job."""

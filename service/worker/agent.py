@@ -10,7 +10,6 @@ import multiprocessing
 import selectors
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -19,13 +18,6 @@ from typing import Any
 import msgspec
 
 from service.jobs import queue
-from service.jobs.queue import Lease
-from service.jobs.states import State
-from service.kit.database import Database
-from service.kit.doorbell import Doorbell
-from service.kit.problems import Problem
-from service.models import registry
-from service.settings import Settings
 from service.jobs.messages import (
     Advanced,
     Assignment,
@@ -35,6 +27,14 @@ from service.jobs.messages import (
     decode_message,
     encode,
 )
+from service.jobs.queue import Lease
+from service.jobs.states import State
+from service.kit.database import Database
+from service.kit.doorbell import Doorbell
+from service.kit.problems import Problem
+from service.models import registry
+from service.settings import Settings
+from service.worker import child
 
 _log = logging.getLogger("sigmoid.worker")
 NURSERY = multiprocessing.get_context("forkserver")
@@ -132,10 +132,8 @@ class Agent:
 
     def _spawn(self) -> Child:
         """A child that waits for its assignment. One is always ready, so a job starts at once."""
-        from service.worker import runner
-
         ours, theirs = NURSERY.Pipe()
-        process = NURSERY.Process(target=runner.main, args=(theirs,), daemon=True)
+        process = NURSERY.Process(target=child.main, args=(theirs,), daemon=True)
         process.start()
         theirs.close()
         return process, ours
@@ -168,7 +166,6 @@ class Agent:
     def _finish(self, run: Run) -> None:
         """Write the end of a run: file first, then one transaction with all that names it."""
         end = run.end
-        write: Callable[[Any], bool]
         if isinstance(end, Trained):
             file = registry.keep(self.settings.folder("models"), end.model)
             with self.database.write() as session:

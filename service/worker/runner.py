@@ -46,7 +46,7 @@ def main(pipe: Connection) -> None:
 
 
 def _die_with_parent() -> None:
-    """SIGKILL when the forkserver goes, which goes with its agent: no orphan trains on (prctl(2))."""
+    """SIGKILL when the forkserver goes, which goes with its agent: no orphans (prctl(2))."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     set_parent_death_signal = 1

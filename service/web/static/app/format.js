@@ -9,7 +9,7 @@ export function number(value, digits = 4) {
 	if (value === null || value === undefined || !Number.isFinite(value)) return "–";
 	if (value === 0) return "0";
 	const size = Math.abs(value);
-	if (size >= 1e7 || size < 1e-4) return value.toExponential(Math.min(2, digits - 1)).replace("-", MINUS).replace("e+", "e");
+	if (size >= 1e7 || size < 1e-4) return value.toExponential(Math.min(2, digits - 1)).replace(".0e", "e").replace("-", MINUS).replace("e+", "e");
 	return new Intl.NumberFormat(LOCALE, { maximumSignificantDigits: digits, useGrouping: size >= 1e4 })
 		.format(value)
 		.replace("-", MINUS);

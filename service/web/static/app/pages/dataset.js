@@ -46,7 +46,7 @@ function Form({ dataset }) {
 	return html`
 		<div class="heading">
 			<h1>${dataset.name}</h1>
-			<p class="quiet">${plural(dataset.rows, "row")}, ${plural(dataset.columns.length, "column")}${dataset.source?.license && html` · ${dataset.source.license}`}</p>
+			<p class="quiet">${plural(dataset.rows, "row")}, ${plural(dataset.columns.length, "column")}${dataset.source?.licence && ` · ${dataset.source.licence}`}</p>
 		</div>
 		<${Warnings} warnings=${dataset.warnings} />
 		<form class="columns" onSubmit=${train}>

@@ -110,7 +110,7 @@ function Tiles({ job, point }) {
 			: [word(key), point ? metric(key, point.validation_score ?? point.train_score) : "–", job.training.validation ? "validation" : "training rows"],
 		["Epoch", count(epoch), job.result ? `best ${count(job.result.best_epoch)}, ${word(job.result.stop_reason)}` : `of ${count(progress.epochs)}`],
 		["Time", duration(elapsed(job)), !isFinal(job) && progress.eta_seconds !== null ? `${duration(progress.eta_seconds)} to go` : "training alone"],
-		["Speed", progress.rows_per_second ? `${number(progress.rows_per_second, 3)}` : "–", "rows a second"],
+		["Speed", progress.epoch > 0 ? number(progress.epoch / elapsed(job), 3) : "–", "epochs a second"],
 	];
 	return html`<dl class="tiles">${tiles.map(([name, value, note]) => html`<div key=${name}><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`)}</dl>`;
 }
