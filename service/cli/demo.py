@@ -31,7 +31,8 @@ _SHOWN = 6
 def demo(*, leave: bool) -> None:
     """Show the service at work; then stay until Ctrl-C, unless it is not ours or told to leave."""
     console = Console()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for end in (signal.SIGTERM, signal.SIGHUP):  # all stop the service that we started
+        signal.signal(end, signal.default_int_handler)
     if settings().port == 0:
         raise CommandError("The demo needs a port it can name: SIGMOID_PORT=8001", ExitCode.USAGE)
     url = service_url()
@@ -40,6 +41,7 @@ def demo(*, leave: bool) -> None:
         if _answers(url):
             say(console, f"Sigmoid is running already at {url}; using that one.")
         else:
+            say(console, "Starting the service; the first start compiles the training kernels ...")
             process = stack.enter_context(_service(console, url))
         with Client(url) as client:
             _show(client, console)
@@ -119,7 +121,7 @@ def _service(console: Console, url: str) -> Iterator[subprocess.Popen[bytes]]:
             start_new_session=True,
         )
     try:
-        _await_ready(console, process, url, path)
+        _await_ready(process, url, path)
         say(console, f"Sigmoid is at {url} (log: {path})")
         yield process
     finally:
@@ -140,9 +142,9 @@ def _log_file() -> Path:
     return path
 
 
-def _await_ready(console: Console, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    with console.status("Starting the service ..."), Client(url) as client:
+    with Client(url) as client:
         while time.monotonic() < deadline:
             if process.poll() is not None:
                 lines = log.read_text(errors="replace").strip().splitlines() or [

@@ -111,6 +111,8 @@ def picture(run: Run, console: Console, seconds: float) -> RenderableType:
 
 def _bar(run: Run, seconds: float) -> RenderableType:
     progress, state = run.job["progress"], str(run.job["state"])
+    if state == "queued" and seconds > _LONG_WAIT:
+        return Text(f"queued, waiting for a worker to be ready or free ({seconds:.0f} s)", "bold")
     # Epoch events come more often than job documents do.
     done = max(float(progress["fraction"] or 0.0), run.epoch / max(1, run.epochs))
     line = Table.grid(padding=(0, 2))
@@ -118,10 +120,7 @@ def _bar(run: Run, seconds: float) -> RenderableType:
         line.add_column(no_wrap=True)
     bar = ProgressBar(total=1.0, completed=1.0 if state == "succeeded" else done, width=24)
     eta = progress["eta_seconds"]
-    if state == "queued" and seconds > _LONG_WAIT:
-        ending = "waiting for a worker; the first start compiles"
-    else:
-        ending = f"{seconds:.1f} s" if run.ended or eta is None else f"{eta:.0f} s left"
+    ending = f"{seconds:.1f} s" if run.ended or eta is None else f"{eta:.0f} s left"
     style = {"succeeded": "green", "failed": "red", "cancelled": "yellow"}.get(state, "bold")
     line.add_row(Text(state, style=style), bar, f"epoch {run.epoch} of {run.epochs}", ending)
     return line
