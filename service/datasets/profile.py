@@ -84,23 +84,22 @@ def profile(path: Path) -> list[ColumnProfile]:
 
 
 def _column(file: pq.ParquetFile, field: pa.Field, *, whole: bool, cap: int) -> ColumnProfile:
-    position = file.schema_arrow.get_field_index(field.name)
     if pa.types.is_floating(field.type):
-        return _numbers(file, position, field.name, whole=whole)
-    return _levels(file, position, field, cap)
+        return _numbers(file, field.name, whole=whole)
+    return _levels(file, field, cap)
 
 
-def _chunk(file: pq.ParquetFile, group: int, position: int, name: str) -> pa.Array:
+def _chunk(file: pq.ParquetFile, group: int, name: str) -> pa.Array:
     table = file.read_row_group(group, columns=[name], use_threads=False)
     return table.column(name).combine_chunks()
 
 
-def _numbers(file: pq.ParquetFile, position: int, name: str, *, whole: bool) -> ColumnProfile:
+def _numbers(file: pq.ParquetFile, name: str, *, whole: bool) -> ColumnProfile:
     stride = -(-file.metadata.num_rows // _SORTED)
     parts, missing, skip = [], 0, 0
     low, high = np.inf, -np.inf
     for group in range(file.num_row_groups):
-        chunk = _chunk(file, group, position, name)
+        chunk = _chunk(file, group, name)
         missing += chunk.null_count
         values = chunk.to_numpy(zero_copy_only=False)
         low = min(low, float(np.nanmin(values, initial=np.inf)))
@@ -149,11 +148,11 @@ def _histogram(ordered: Floats) -> Histogram:
     return Histogram(edges.tolist(), np.diff([0, *inner, len(ordered)]).tolist())
 
 
-def _levels(file: pq.ParquetFile, position: int, field: pa.Field, cap: int) -> ColumnProfile:
+def _levels(file: pq.ParquetFile, field: pa.Field, cap: int) -> ColumnProfile:
     counts: Counter[str] = Counter()
     missing = 0
     for group in range(file.num_row_groups):
-        chunk = _chunk(file, group, position, field.name)
+        chunk = _chunk(file, group, field.name)
         missing += chunk.null_count
         if len(counts) <= cap:
             distinct = pc.value_counts(chunk.drop_null())
