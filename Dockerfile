@@ -4,37 +4,44 @@
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 
 
-# The build stage installs, compiles and checks; only its results move on.
-FROM ${PYTHON_IMAGE} AS builder
+# What others wrote: wheels with known hashes only, so nothing is compiled and nothing unknown runs.
+# The environment has no pip of its own; a second one fills it.
+FROM ${PYTHON_IMAGE} AS dependencies
 
-ENV PATH=/opt/sigmoid/bin:$PATH \
-    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
-    PIP_PROGRESS_BAR=off
+    PIP_ONLY_BINARY=:all: \
+    PIP_PROGRESS_BAR=off \
+    PIP_REQUIRE_HASHES=1
 
-# Wheels with known hashes only, so nothing is compiled and nothing unknown is run.
-COPY requirements/runtime.txt requirements/build.txt /app/requirements/
-RUN python3 -m venv /opt/sigmoid \
- && pip install --quiet --require-hashes --only-binary :all: \
-        -r /app/requirements/runtime.txt -r /app/requirements/build.txt \
- && find /opt/sigmoid -type d -name tests -prune -exec rm -rf {} +
+COPY requirements/build.txt requirements/runtime.txt /build/
+RUN python3 -m venv /opt/tools \
+ && /opt/tools/bin/pip install --quiet -r /build/build.txt
+RUN python3 -m venv --without-pip /opt/sigmoid \
+ && /opt/tools/bin/pip --python /opt/sigmoid/bin/python install --quiet -r /build/runtime.txt \
+ && find /opt/sigmoid -type d -name tests -prune -exec rm -rf {} + \
+ && echo /app > "$(/opt/sigmoid/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/sigmoid.pth"
 
 # SQLite before 3.51.3 can lose a commit when a checkpoint races it (sqlite.org/wal.html).
-RUN python -c "import sys; from pysqlite3 import sqlite_version_info as v; sys.exit(v < (3, 51, 3))"
+RUN /opt/sigmoid/bin/python -c "import sys; from pysqlite3 import sqlite_version_info as v; sys.exit(v < (3, 51, 3))"
 
-COPY pyproject.toml README.md LICENSE /app/
-COPY core /app/core
-COPY migrations /app/migrations
-COPY service /app/service
-COPY --chmod=0755 scripts/container-start /opt/sigmoid/bin/container-start
-RUN pip install --quiet --no-deps --no-build-isolation \
-        --config-settings=editable_mode=compat --editable=/app \
- && pip uninstall --quiet --yes pip setuptools
 
-# The compiled kernels are kept by the sources' times: whole seconds survive an image layer.
-ENV NUMBA_CACHE_DIR=/opt/sigmoid/kernels
-RUN find /app -exec touch --date=@1767225600 {} + \
- && python -m compileall -q /app/core /app/migrations /app/service \
+# What is ours: sources, their metadata, and the kernels compiled from them. Numba keeps kernels by
+# the sources' times, of which an image layer keeps whole seconds.
+FROM dependencies AS builder
+
+ENV PATH=/opt/sigmoid/bin:$PATH \
+    NUMBA_CACHE_DIR=/app/kernels
+
+WORKDIR /app
+COPY --chmod=0755 scripts/container-start bin/sigmoid
+COPY pyproject.toml README.md LICENSE ./
+COPY core core
+COPY migrations migrations
+COPY service service
+RUN /opt/tools/bin/python -c "import setuptools; setuptools.setup()" --quiet egg_info \
+ && find . -exec touch --date=@1767225600 {} + \
+ && python -m compileall -q core migrations service \
  && python -c "from core.training import warm; warm()"
 
 
@@ -48,11 +55,11 @@ LABEL org.opencontainers.image.title="Sigmoid" \
 RUN rm -rf /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensurepip /usr/local/bin/pip* \
  && install --directory --owner=10001 --group=10001 /data
 
-COPY --from=builder /opt/sigmoid /opt/sigmoid
+COPY --from=dependencies /opt/sigmoid /opt/sigmoid
 COPY --from=builder /app /app
 
 # One thread for linear algebra: jobs run side by side. Few arenas: freed memory goes back.
-ENV PATH=/opt/sigmoid/bin:$PATH \
+ENV PATH=/app/bin:/opt/sigmoid/bin:$PATH \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -65,7 +72,7 @@ ENV PATH=/opt/sigmoid/bin:$PATH \
     NUMBA_CACHE_DIR=/data/kernels
 
 USER 10001:10001
-WORKDIR /data
+WORKDIR /app
 VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
@@ -73,5 +80,5 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['SIGMOID_PORT'] + '/livez', timeout=2)"]
 
-ENTRYPOINT ["container-start"]
+ENTRYPOINT ["sigmoid"]
 CMD ["serve"]
