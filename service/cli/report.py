@@ -1,6 +1,6 @@
 """What a finished job and its predictions look like in print."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -44,33 +44,31 @@ def print_training(console: Console, job: Json, result: Json, address: str) -> N
         f"{_STOPPED.get(result['stop_reason'], result['stop_reason'])}, "
         f"best epoch {result['best_epoch']}, seed {job['seed']}",
     )
-    print_metrics(console, job["task"], result["metrics"], result["baseline"])
+    print_metrics(console, job, result["metrics"], result["baseline"])
     say(console, f"Model: {address}")
 
 
-def print_metrics(console: Console, task: str, metrics: Json, baseline: Json) -> None:
-    """Each metric beside the one of the trivial model that always gives the same answer."""
-    trivial = "always the mean" if task == "regression" else "always the majority"
+def print_metrics(console: Console, job: Json, metrics: Json, baseline: Json) -> None:
+    """Each metric beside the one of the trivial model that always gives the same answer.
+
+    Says which rows they are of: those set aside for validation, or those it learned from.
+    """
+    trivial = "always the mean" if job["task"] == "regression" else "always the majority"
+    rows = "validation" if job["training"]["validation"] else "training"
     numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
-    table = Table("metric", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(f"on {rows} rows", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("this model", justify="right", style="bold")
     table.add_column(trivial, justify="right")
     for name, value in numbers.items():
         other = baseline.get(name)
         table.add_row(name.replace("_", " "), figure(value), "" if other is None else figure(other))
-    _print_table(console, table, numbers, baseline)
-
-
-def _print_table(
-    console: Console, table: Table, metrics: Mapping[str, float], baseline: Json
-) -> None:
     if console.is_terminal:
         console.print(table)
         return
-    for name, value in metrics.items():
+    for name, value in numbers.items():
         other = baseline.get(name)
         beside = "" if other is None else f"  baseline {figure(other)}"
-        say(console, f"{name} {figure(value)}{beside}")
+        say(console, f"{rows} {name} {figure(value)}{beside}")
 
 
 def print_predictions(

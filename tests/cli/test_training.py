@@ -67,7 +67,7 @@ def trained(url: str, table: Path) -> subprocess.CompletedProcess[str]:
 
 def test_training_prints_metrics_beside_the_baseline_and_the_models_address(url, trained):
     assert trained.returncode == 0, trained.stderr
-    accuracy = re.search(r"^accuracy (\S+)  baseline (\S+)$", trained.stdout, re.MULTILINE)
+    accuracy = re.search(r"^validation accuracy (\S+)  baseline (\S+)$", trained.stdout, re.MULTILINE)
     assert accuracy is not None
     assert float(accuracy[1]) > 0.95 > 0.7 > float(accuracy[2])
     assert f"{url}/v1/models/groups" in trained.stdout
@@ -189,7 +189,7 @@ def test_the_demo_trains_once_and_then_uses_what_is_there(tmp_path):
     second = sigmoid("demo", "--exit", **variables)
 
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
-    accuracy = re.search(r"^accuracy (\S+)  baseline (\S+)$", first.stdout, re.MULTILINE)
+    accuracy = re.search(r"^validation accuracy (\S+)  baseline (\S+)$", first.stdout, re.MULTILINE)
     assert accuracy is not None
     assert float(accuracy[1]) > 0.9 > 0.6 > float(accuracy[2])
     for address in ("/", "/docs", "/v1/models/penguins"):
