@@ -40,7 +40,9 @@ def check(answer: httpx2.Response, status: int, slug: str) -> dict[str, object]:
     ids=["nan", "infinity", "1e999", "surrogate", "deep", "utf8", "utf16", "bom", "twin", "tail",
          "cut", "empty"],
 )  # fmt: skip
-@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/datasets/generate", "/v1/models/penguins/predict"])
+@pytest.mark.parametrize(
+    "path", ["/v1/jobs", "/v1/datasets/generate", "/v1/models/penguins/predict"]
+)
 def test_what_is_not_json_is_refused_as_such(
     client: httpx2.Client, model: object, path: str, body: bytes
 ) -> None:
@@ -75,7 +77,13 @@ def test_unknown_fields_and_wrong_types_are_named_by_pointer(client: httpx2.Clie
     document = check(client.post("/v1/jobs", json=body), 422, "invalid-request")
 
     pointers = {error["pointer"] for error in document["errors"]}  # type: ignore[attr-defined]
-    assert {"/training/epochs", "/training/learning_rat", "/training/l2", "/seed", "/tags/x"} <= pointers
+    assert {
+        "/training/epochs",
+        "/training/learning_rat",
+        "/training/l2",
+        "/seed",
+        "/tags/x",
+    } <= pointers
 
 
 def test_a_body_of_another_type_is_refused_with_a_hint(client: httpx2.Client) -> None:
@@ -133,7 +141,11 @@ def test_a_rebound_name_is_not_served(client: httpx2.Client) -> None:
 
 
 def test_pages_of_other_origins_change_nothing(client: httpx2.Client) -> None:
-    for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+    for headers in (
+        {"Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "null"},
+    ):
         answer = client.post("/v1/datasets/samples/penguins", headers=headers)
         check(answer, 403, "cross-origin-blocked")
 

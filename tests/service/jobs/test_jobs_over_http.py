@@ -35,7 +35,12 @@ def test_every_value_comes_back_resolved(model: dict[str, object]) -> None:
 
 def test_a_line_is_learned_by_a_linear_output(client: httpx2.Client, linear: str) -> None:
     columns = client.get(f"/v1/datasets/{linear}").json()["columns"]
-    body = {"dataset": linear, "target": columns[-1]["name"], "network": {"layers": []}, "model": "line"}
+    body = {
+        "dataset": linear,
+        "target": columns[-1]["name"],
+        "network": {"layers": []},
+        "model": "line",
+    }
 
     job = submit(client, **body).json()
 
@@ -86,7 +91,9 @@ def test_early_stopping_keeps_the_best_epoch(client: httpx2.Client, penguins: st
         "early_stopping": {"patience": 5},
     }
 
-    job = submit(client, dataset=penguins, target="species", model="early", training=training).json()
+    job = submit(
+        client, dataset=penguins, target="species", model="early", training=training
+    ).json()
 
     curve = client.get(f"/v1/jobs/{job['id']}/metrics?max_points=10000").json()["data"]
     best = min(curve, key=lambda point: point["validation_loss"])
@@ -97,7 +104,11 @@ def test_early_stopping_keeps_the_best_epoch(client: httpx2.Client, penguins: st
 
 def test_a_diverging_job_fails_and_says_what_to_change(client: httpx2.Client, linear: str) -> None:
     columns = client.get(f"/v1/datasets/{linear}").json()["columns"]
-    training = {"optimizer": {"name": "sgd", "learning_rate": 100}, "epochs": 50, "early_stopping": None}
+    training = {
+        "optimizer": {"name": "sgd", "learning_rate": 100},
+        "epochs": 50,
+        "early_stopping": None,
+    }
 
     job = submit(
         client,
@@ -112,7 +123,9 @@ def test_a_diverging_job_fails_and_says_what_to_change(client: httpx2.Client, li
     assert job["error"]["pointer"] == "/training/optimizer/learning_rate"
 
 
-def test_the_learning_curve_comes_as_json_and_csv(client: httpx2.Client, model: dict[str, object]) -> None:
+def test_the_learning_curve_comes_as_json_and_csv(
+    client: httpx2.Client, model: dict[str, object]
+) -> None:
     path = f"/v1/jobs/{model['id']}/metrics"
 
     points = client.get(path).json()["data"]
@@ -146,7 +159,9 @@ def frames(client: httpx2.Client, path: str, **headers: str) -> list[dict[str, s
 
 
 def test_the_stream_tells_the_whole_life_and_resumes(client: httpx2.Client, penguins: str) -> None:
-    job = submit(client, wait=0, dataset=penguins, target="species", model="streamed", seed=2).json()
+    job = submit(
+        client, wait=0, dataset=penguins, target="species", model="streamed", seed=2
+    ).json()
     path = f"/v1/jobs/{job['id']}/stream"
 
     live = frames(client, path)
@@ -158,7 +173,9 @@ def test_the_stream_tells_the_whole_life_and_resumes(client: httpx2.Client, peng
     assert kinds[-1] == "done"
     assert ids == sorted(set(ids))
     assert json.loads(live[-1]["data"])["state"] == "succeeded"
-    epochs = [p["epoch"] for f in live if f["event"] == "epoch" for p in json.loads(f["data"])["points"]]
+    epochs = [
+        p["epoch"] for f in live if f["event"] == "epoch" for p in json.loads(f["data"])["points"]
+    ]
     assert epochs == list(range(1, 201))
     assert [int(frame["id"]) for frame in resumed if "id" in frame] == ids[1:]
 
@@ -176,7 +193,9 @@ def test_a_running_job_is_cancelled_and_one_that_ended_is_not(
 
     first = client.post(f"{path}/cancel")
     with client.stream("GET", f"{path}/stream") as stream:
-        assert [line for line in stream.iter_lines() if line.startswith("event:")][-1] == "event: done"
+        assert [line for line in stream.iter_lines() if line.startswith("event:")][
+            -1
+        ] == "event: done"
 
     assert first.status_code == 202
     assert client.get(path).json()["state"] == "cancelled"
@@ -184,9 +203,13 @@ def test_a_running_job_is_cancelled_and_one_that_ended_is_not(
     assert client.post(f"/v1/jobs/{model['id']}/cancel").status_code == 409
 
 
-def test_lists_page_without_gap_or_repeat(client: httpx2.Client, model: object, penguins: str) -> None:
+def test_lists_page_without_gap_or_repeat(
+    client: httpx2.Client, model: object, penguins: str
+) -> None:
     for _ in range(3):
-        submit(client, dataset=penguins, target="island", training={"epochs": 1}, tags={"run": "paged"})
+        submit(
+            client, dataset=penguins, target="island", training={"epochs": 1}, tags={"run": "paged"}
+        )
 
     found: list[str] = []
     path: str | None = "/v1/jobs?limit=2&tag.run=paged"
