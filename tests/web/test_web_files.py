@@ -12,7 +12,7 @@ POLICY = (
     "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-MOST_BYTES = 150_000  # of the whole page, uncompressed
+MOST_BYTES = 150 * 1024  # of the whole page, uncompressed
 LEAST_CONTRAST = 4.5  # WCAG 2.2, success criterion 1.4.3
 
 

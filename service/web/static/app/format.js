@@ -59,8 +59,10 @@ const WORDS = {
 export const word = (key) => WORDS[key] ?? String(key).replaceAll("_", " ");
 export const isShare = (metric) => ["accuracy", "balanced_accuracy", "roc_auc", "f1_macro", "r2"].includes(metric);
 export const lowerIsBetter = (metric) => ["log_loss", "rmse", "mae", "mse", "brier"].includes(metric);
-export const metric = (key, value) =>
-	isShare(key) && key !== "r2" && key !== "roc_auc" ? percent(value) : number(value, 3);
+export function metric(key, value) {
+	if (!isShare(key) || !Number.isFinite(value)) return number(value, 3);
+	return key === "r2" || key === "roc_auc" ? value.toFixed(3).replace("-", MINUS) : percent(value);
+}
 export const mainMetric = (task) => (task === "regression" ? "r2" : "accuracy");
 
 /** "7 → 16 sigmoid → 3" without what is not known. */

@@ -49,7 +49,7 @@ export function Start() {
 			<div class="chips">
 				<button type="button" disabled=${busy !== ""} class="chip real" onClick=${() => take("Fetching the penguins", api.sample("penguins"))}><b>penguins</b><small>344 birds, three species</small></button>
 				${Object.entries(GENERATORS).map(([kind, words]) => html`<button key=${kind} type="button" class="chip" disabled=${busy !== ""} title=${words}
-					onClick=${() => take(`Making ${kind}`, api.generate({ kind, rows: 400, noise: 0.1, seed: 1 }))}><b>${kind}</b><small>${words}</small></button>`)}
+					onClick=${() => take(`Making ${kind}`, api.generate({ kind, rows: 400, noise: 0.05, seed: 1 }))}><b>${kind}</b><small>${words}</small></button>`)}
 			</div>
 		</section>
 		<${Before} />
