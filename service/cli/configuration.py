@@ -34,10 +34,9 @@ def settings(**overrides: object) -> Settings:
 
     Raises CommandError, which names the variable and never repeats the value.
     """
+    given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings.model_validate(
-            Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type] # names and types are the commands' own options
-        )
+        return Settings(**given)  # type: ignore[arg-type] # pydantic checks them
     except ValidationError as error:
         lines = [f"{variable(str(e['loc'][0]))}: {e['msg']}" for e in error.errors() if e["loc"]]
         raise CommandError("\n".join(lines), ExitCode.USAGE) from None
