@@ -7,12 +7,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core.columns import BOOLEAN_LEVELS, Category, Column, Numeric
+from core.columns import BOOLEAN_LEVELS, Category, Column, Indices, Numeric
 from core.errors import MissingValue, NonFinite, TooWide, UnseenLevel, WrongType
 
 Scaling = Literal["standardize", "minmax", "none"]
 Matrix = NDArray[np.float32]
 Warning_ = dict[str, Any]
+Rows = Indices | slice
 
 MAX_LEVELS = 500
 LARGEST = float(np.finfo(np.float32).max)  # networks compute in float32
@@ -35,8 +36,11 @@ class NumberFeature:
     type = "number"
     width = 1
 
-    def encode(self, column: Column, rows: Any, out: Matrix, *, impute: bool) -> list[Warning_]:
-        """Write the inputs of `rows` to `out` (rows, 1). Raises DataError naming the row."""
+    def encode(self, column: Column, rows: Rows, out: Matrix, *, impute: bool) -> int:
+        """Write the inputs of `rows` to `out` (rows, 1); how many lie beyond the training range.
+
+        Raises DataError naming the row.
+        """
         if not isinstance(column, Numeric):
             raise WrongType("This column must hold numbers.", column=self.name)
         values = column.values[rows]
@@ -44,15 +48,18 @@ class NumberFeature:
         if missing.any():
             if not impute:
                 raise missing_value(self.name, int(missing.argmax()))
-            values[missing] = self.mean
+            values = np.where(missing, self.mean, values)  # never in place: rows may be a view
         with np.errstate(over="ignore"):
             scaled = (values - self.offset) / self.scale
         fits = np.abs(scaled) <= LARGEST
         if not fits.all():
             raise non_finite(self.name, int(fits.argmin()))
         out[:, 0] = scaled
-        outside = int(np.count_nonzero((values < self.minimum) | (values > self.maximum)))
-        return [out_of_range(self.name, outside)] if outside else []
+        return int(np.count_nonzero((values < self.minimum) | (values > self.maximum)))
+
+    def remark(self, count: int) -> Warning_:
+        """What to know about the `count` of rows that `encode` gave."""
+        return out_of_range(self.name, count)
 
     def describe(self) -> dict[str, Any]:
         """As one entry of a model's signature."""
@@ -94,10 +101,11 @@ class LevelFeature:
             return {False: 0, True: 1}
         return {level: position for position, level in enumerate(self.levels)}
 
-    def encode(
-        self, column: Column, rows: Any, out: Matrix, *, impute: bool, refuse: bool
-    ) -> list[Warning_]:
-        """Write the inputs of `rows` to `out` (rows, width), all 0 before. Raises DataError."""
+    def encode(self, column: Column, rows: Rows, out: Matrix, *, impute: bool, refuse: bool) -> int:
+        """Write the inputs of `rows` to `out` (rows, width), all 0 before; how many are unseen.
+
+        Raises DataError naming the row.
+        """
         if not isinstance(column, Category):
             raise WrongType(f"This column must hold {self.expected}.", column=self.name)
         if self.type == "boolean" and not set(column.levels) <= set(BOOLEAN_LEVELS):
@@ -118,7 +126,11 @@ class LevelFeature:
         else:
             seen = np.flatnonzero(~unseen)
             out[seen, found[seen]] = 1.0
-        return [unseen_levels(self.name, count)] if count else []
+        return count
+
+    def remark(self, count: int) -> Warning_:
+        """What to know about the `count` of rows that `encode` gave."""
+        return unseen_levels(self.name, count)
 
     @property
     def expected(self) -> str:
@@ -154,7 +166,7 @@ def fit_number(name: str, values: NDArray[np.float64], scaling: Scaling) -> Numb
     minimum, maximum = float(present.min()), float(present.max())
     if max(abs(minimum), abs(maximum)) > LARGEST:
         raise non_finite(name, int(np.nanargmax(np.abs(values))))
-    mean = minimum if minimum == maximum else float(present.mean())
+    mean = min(max(float(present.mean()), minimum), maximum)  # else rounding may lead outside
     if scaling == "none":
         offset, scale = 0.0, 1.0
     elif scaling == "minmax":

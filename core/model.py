@@ -48,7 +48,11 @@ class Model:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def predict(self, table: Table) -> Prediction:
-        """Answers for a table that has the features' columns. Raises DataError."""
+        """Answers for a table that has the features' columns. Raises DataError.
+
+        A row's answer does not depend on the rows beside it but for the last bits: matrix
+        products of other heights add in another order (measured: 6e-7 relative, in float32).
+        """
         return self._answer(*self.preprocessor.transform(table))
 
     def predict_records(self, rows: Sequence[Any]) -> Prediction:

@@ -14,6 +14,7 @@ from core.features import (
     LevelFeature,
     Matrix,
     NumberFeature,
+    Rows,
     Scaling,
     Warning_,
     feature_from_dict,
@@ -24,6 +25,7 @@ from core.features import (
 __all__ = ["Category", "Column", "Numeric", "Preprocessor", "Table"]
 
 MAX_WIDTH = 10_000
+BLOCK = 16_384  # rows at a time: what is computed in between stays in the cache
 
 
 @dataclass(frozen=True)
@@ -95,26 +97,30 @@ class Preprocessor:
     def transform(self, table: Table, rows: Indices | None = None) -> tuple[Matrix, list[Warning_]]:
         """The inputs (rows, width) of `rows` (None means all), and what to know about them.
 
-        One column at a time, so that nothing but the result is as large as the table. Other
+        A block of rows at a time, so that nothing but the result is as large as the table. Other
         columns of the table are left alone. Raises DataError naming column and row.
         """
         columns = [(feature, _column(table, feature.name)) for feature in self.features]
         count = row_count(columns[0][1]) if rows is None else len(rows)
-        chosen = np.arange(count) if rows is None else rows
         matrix = np.zeros((count, self.width), dtype=np.float32)
-        warnings: list[Warning_] = []
-        for (feature, column), start in zip(columns, self.starts, strict=True):
-            out = matrix[:, start : start + feature.width]
-            try:
-                warnings += self._encode(feature, column, chosen, out)
-            except DataError as error:
-                error.row = None if error.row is None else int(chosen[error.row])
-                raise
-        return matrix, warnings
+        counts = [0] * len(columns)
+        for first in range(0, max(count, 1), BLOCK):  # once without rows too: types are checked
+            block = slice(first, min(first + BLOCK, count))
+            chosen = block if rows is None else rows[block]
+            for at, (feature, column) in enumerate(columns):
+                start = self.starts[at]
+                out = matrix[block, start : start + feature.width]
+                try:
+                    counts[at] += self._encode(feature, column, chosen, out)
+                except DataError as error:
+                    if error.row is not None:
+                        error.row += first
+                        error.row = error.row if rows is None else int(rows[error.row])
+                    raise
+        noted = zip(self.features, counts, strict=True)
+        return matrix, [feature.remark(number) for feature, number in noted if number]
 
-    def _encode(
-        self, feature: Feature, column: Column, rows: Indices, out: Matrix
-    ) -> list[Warning_]:
+    def _encode(self, feature: Feature, column: Column, rows: Rows, out: Matrix) -> int:
         impute = self.missing == "impute"
         if isinstance(feature, NumberFeature):
             return feature.encode(column, rows, out, impute=impute)

@@ -87,6 +87,29 @@ def test_records_arrays_and_tables_have_the_same_answers_bit_for_bit(task, recor
 
 
 @pytest.mark.parametrize("task", LINKS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-14)])
+def test_an_answer_does_not_depend_on_the_rows_beside_it(task, dtype, tolerance):
+    rng = np.random.default_rng(1)
+    model = trained(task, dtype=dtype)
+    rows = [[rng.normal(5, 2), "abc"[i % 3], i % 2 == 0, rng.normal(1e3, 50)] for i in range(200)]
+
+    def answers(height):
+        parts = [model.predict_records(rows[i : i + height]) for i in range(0, 200, height)]
+        return np.concatenate([p.probabilities if p.values is None else p.values for p in parts])
+
+    together = answers(200)
+    assert np.array_equal(answers(200), together)
+    for height in (1, 2, 7, 64):
+        np.testing.assert_allclose(answers(height), together, rtol=tolerance, atol=tolerance)
+
+
+def test_no_rows_have_no_answers():
+    for task in LINKS:
+        model = trained(task)
+        assert model.listed(model.predict_records([])) == []
+
+
+@pytest.mark.parametrize("task", LINKS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_an_answer_is_the_network_s_on_the_scaled_row(task, dtype):
     model = trained(task, features=("x", "y"), dtype=dtype)

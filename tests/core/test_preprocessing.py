@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from core.errors import MissingColumn, MissingValue, NonFinite, TooWide, UnseenLevel, WrongType
-from core.preprocessing import Category, Numeric, Preprocessor
+from core.preprocessing import BLOCK, Category, Numeric, Preprocessor
 
 
 def numeric(*values):
@@ -73,6 +75,16 @@ def test_a_missing_number_is_the_training_mean():
     assert fitted.transform(table)[0][:, 0].tolist() == [1.0, 2.0, 3.0, 80.0]
 
 
+@pytest.mark.parametrize("low", [0.1, 0.7, 3.3])
+def test_rounding_leads_no_mean_beyond_the_training_range(low):
+    high = np.nextafter(low, np.inf)
+    for count in range(1, 40):
+        table = {"x": numeric(*[low] * count, high, np.nan)}
+        fitted = Preprocessor.fit(table, ["x"])
+        assert low <= fitted.features[0].mean <= high
+        assert fitted.transform(table)[1] == []
+
+
 def test_categories_are_one_hot_over_the_levels_of_the_training_rows():
     values = ["pear", "apple", "fig", "apple", "quince"]
     fitted = Preprocessor.fit({"c": category(*values)}, ["c"], rows=np.arange(4))
@@ -124,6 +136,58 @@ def test_numbers_beyond_the_training_range_are_counted_once_a_column():
         {"x": numeric(-1.0, 0.5, 2.0, np.nan), "y": numeric(0.0, 1.0, 0.3, 0.2)}
     )
     assert [(w["code"], w["column"], w["count"]) for w in warnings] == [("out_of_range", "x", 2)]
+
+
+def mixed(rows):
+    rng = np.random.default_rng(0)
+    codes = rng.integers(-1, 4, rows).astype(np.int32)
+    values = np.where(rng.random(rows) < 0.1, np.nan, rng.normal(size=rows))
+    return {"c": Category(codes, ("a", "b", "c", "late")), "x": Numeric(values)}
+
+
+def test_rows_transform_alike_wherever_they_stand_in_a_long_table():
+    table = mixed(2 * BLOCK + 5)
+    learned = np.flatnonzero(table["c"].codes[:50] != 3)
+    fitted = Preprocessor.fit(table, ["c", "x"], rows=learned)
+    matrix, warnings = fitted.transform(table)
+
+    late, values = table["c"].codes == 3, table["x"].values
+    known = values[learned]
+    outside = (values < np.nanmin(known)) | (values > np.nanmax(known))
+    assert [w["count"] for w in warnings] == [late.sum(), outside.sum()]
+    assert np.array_equal(matrix[:, :3].sum(axis=1), ~late)
+    for rows in (np.arange(len(matrix)), np.arange(BLOCK - 3, BLOCK + 3), np.arange(5)[::-1]):
+        assert np.array_equal(fitted.transform(table, rows)[0], matrix[rows])
+
+
+@pytest.mark.parametrize("bad", [0, BLOCK - 1, BLOCK, 2 * BLOCK + 4])
+def test_the_row_of_an_error_is_found_in_a_long_table(bad):
+    table = mixed(2 * BLOCK + 5)
+    fitted = Preprocessor.fit(table, ["c", "x"])
+    table["x"].values[bad] = np.inf
+    for rows in (None, np.arange(2 * BLOCK + 5)[::-1]):
+        with pytest.raises(NonFinite) as caught:
+            fitted.transform(table, rows)
+        assert caught.value.row == bad
+
+
+def test_a_transform_needs_a_fixed_space_beside_its_result():
+    table = mixed(1_000_000)
+    fitted = Preprocessor.fit(table, ["c", "x"])
+    tracemalloc.start()
+    try:
+        matrix, _ = fitted.transform(table)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak - matrix.nbytes < 4 << 20
+
+
+def test_a_table_without_rows_has_its_types_checked():
+    fitted = Preprocessor.fit({"x": numeric(1.0, 2.0)}, ["x"])
+    assert fitted.transform({"x": numeric()})[0].shape == (0, 1)
+    with pytest.raises(WrongType):
+        fitted.transform({"x": category()})
 
 
 def test_a_table_is_not_changed():
