@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.columns import Indices
-from core.seeding import SPLIT_STREAM, permutation
+from core.seeding import SPLIT_STREAM, bits, key
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ def split(
     if wanted <= 0:
         return Split(rows, rows[:0])
     quotas = _quotas(sizes, wanted)
-    order = permutation(seed, SPLIT_STREAM, count)
+    order = np.argsort(bits(key(seed, SPLIT_STREAM), count), kind="stable")
     by_group = order[np.argsort(groups[order], kind="stable")]  # shuffled inside each group
     starts = np.cumsum(sizes) - sizes
     rank = np.arange(count) - np.repeat(starts, sizes)
