@@ -19,6 +19,7 @@ from core.preprocessing import Preprocessor
 from core.targets import target_from_dict
 
 FORMAT = 1
+MAX_HEADER = 16 << 20  # bytes: room for a model of the widest table, and no more to parse
 _KEY = "sigmoid"
 _LINKS = {"regression": "identity", "binary": "sigmoid", "multiclass": "softmax"}
 _WRONG = (
@@ -31,9 +32,12 @@ def dump(model: Model) -> bytes:
     """The file of a model. Raises ModelInvalid for one that could not be loaded again."""
     try:
         _check(model)
-        return _bytes(model)
+        content = _bytes(model)
+        if not np.array_equal(_read(content).theta, model.theta):
+            raise ValueError("its weights do not come back")
     except _WRONG as error:
         raise ModelInvalid(f"The model cannot be written: {error}.") from error
+    return content
 
 
 def load(content: bytes) -> Model:
@@ -71,8 +75,10 @@ def _bytes(model: Model) -> bytes:
 
 
 def _read(content: bytes) -> Model:
-    tensors = safetensors.load(content)
     length = int.from_bytes(content[:8], "little")
+    if length > MAX_HEADER:
+        raise ValueError("its header is too long")
+    tensors = safetensors.load(content)
     description: dict[str, Any] = json.loads(
         json.loads(content[8 : 8 + length])["__metadata__"][_KEY]
     )

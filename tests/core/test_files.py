@@ -1,3 +1,4 @@
+import contextlib
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from safetensors.numpy import save
 
 from core.columns import Category, Numeric
 from core.errors import ModelInvalid
-from core.files import dump, load
+from core.files import MAX_HEADER, dump, load
 from core.initializers import initialize
 from core.model import Model
 from core.network import Layer, Network
@@ -92,6 +93,29 @@ def test_a_damaged_file_is_refused_or_is_another_whole_model(data):
     except ModelInvalid:
         return
     assert dump(model) == content  # a weight or a name, which only a checksum can tell
+
+
+def test_no_flipped_bit_of_the_header_is_anything_but_refused_or_readable():
+    content = dump(trained())
+    for bit in range(8 * (8 + int.from_bytes(content[:8], "little"))):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with contextlib.suppress(ModelInvalid):
+            assert dump(load(bytes(flipped))) == flipped
+
+
+def test_a_header_too_long_to_parse_is_refused():
+    def padded(length):
+        return load(dump(trained(metadata={"text": "x" * length})))
+
+    assert padded(MAX_HEADER - 4096)
+    with pytest.raises(ModelInvalid):
+        padded(MAX_HEADER)
+
+
+def test_weights_in_any_memory_order_come_back():
+    model = trained()
+    assert dump(trained(theta=np.repeat(model.theta, 2)[::2])) == dump(model)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
