@@ -37,6 +37,21 @@ def test_serving_loads_no_compiler(module):
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
+def public(nodes):
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    for node in nodes:
+        if isinstance(node, kinds) and not node.name.startswith("_"):
+            yield node
+            yield from public(node.body if isinstance(node, ast.ClassDef) else ())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_everything_public_is_described(module):
+    tree = ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    assert [node.name for node in public(tree.body) if not ast.get_docstring(node)] == []
+
+
 @pytest.mark.parametrize("module", sorted({*MODULES} - {"compilation"}))  # has a cache folder
 def test_a_module_reads_and_writes_no_files(module):
     names = {
