@@ -6,7 +6,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import pytest
+
+from tests.conftest import wait_until
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -51,6 +54,16 @@ def run(script: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.fixture(scope="module")
+def warm(client: httpx2.Client) -> None:
+    """A first job has ended: the kernels are compiled, as the README says they are."""
+    table = client.post("/v1/datasets/generate", json={"kind": "linear", "seed": 99}).json()["id"]
+    job = client.post("/v1/jobs", json={"dataset": table, "target": "y", "model": "warm"}).json()
+    wait_until(lambda: client.get(f"/v1/jobs/{job['id']}").json()["state"] == "succeeded", 200)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("warm")
 def test_every_step_of_the_walk_prints_what_the_readme_says(server: str, tmp_path: Path) -> None:
     steps = walk()
     commands = f"\necho; echo '{BOUNDARY}'\n".join(step.commands for step in steps)
@@ -66,6 +79,8 @@ def test_every_block_of_commands_in_the_walk_says_what_it_prints() -> None:
     assert README.count("```sh\n") == len(walk())
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("warm")
 def test_the_predicted_value_of_the_line_is_two_x_plus_one(server: str, tmp_path: Path) -> None:
     *_, step = walk()
     output = run(f"BASE={server}\n{step.commands}", tmp_path)
