@@ -94,7 +94,13 @@ async def upload_dataset(
     request: Request,
     response: Response,
     name: Annotated[
-        str | None, Query(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")
+        str | None,
+        Query(
+            min_length=1,
+            max_length=128,
+            pattern=r"^[^\x00-\x1f\x7f]+$",
+            description="What to call it; default: the file's name.",
+        ),
     ] = None,
 ) -> DatasetResponse:
     """CSV, TSV, NDJSON, JSON records, Parquet or Arrow, told by Content-Type; gzip or zstd by

@@ -56,7 +56,10 @@ def show_limits(request: Request) -> dict[str, Any]:
 
 @router.get("/problems/{slug}", summary="Explain a problem", responses=answers("not-found"))
 def explain_problem(
-    slug: Annotated[str, Path(max_length=64, examples=["job-invalid"])],
+    slug: Annotated[
+        str,
+        Path(max_length=64, description="The end of a problem's type.", examples=["job-invalid"]),
+    ],
 ) -> ProblemDescription:
     """What a problem document's `type` means and what to do about it."""
     kind = CATALOGUE.get(slug)

@@ -171,6 +171,7 @@ class Agent:
             with self.database.write() as session:
                 queue.write_epochs(session, run.lease.job_id, run.points)
                 registry.publish(session, run.lease, end, file)
+            self.doorbell.ring("models")
         else:
             assert end is not None
             error = {"code": end.code, "message": end.message, "pointer": end.pointer}
