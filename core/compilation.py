@@ -13,10 +13,11 @@ from numba.extending import overload, register_jitable
 
 from core import elementwise
 
-# Sums may be reordered so that they vectorise; NaN and infinity keep their meaning, since a
-# diverged run is recognised by them. Division follows IEEE 754 (`error_model="numpy"`): a check for
-# zero would keep loops from vectorising.
-FLAGS = {"reassoc", "contract", "arcp", "nsz"}
+# Division follows IEEE 754 (`error_model="numpy"`): a check for zero would keep loops from
+# vectorising. NaN and infinity keep their meaning, since a diverged run is recognised by them.
+# Reordering is allowed to `summing` alone: elsewhere it would turn Adam's βv + (1-β)g² into
+# β(v - g²) + g², which cancels.
+FLAGS = {"contract", "arcp", "nsz"}
 
 
 def _cache_folder() -> str | None:
@@ -45,7 +46,7 @@ def _cache_folder() -> str | None:
 
 _FOLDER = _cache_folder()
 if _FOLDER is not None:
-    numba.config.CACHE_DIR = _FOLDER
+    numba.config.CACHE_DIR = _FOLDER  # type: ignore[attr-defined]
 
 
 def entry(function: Callable[..., Any]) -> Any:
@@ -60,44 +61,53 @@ def inner(function: Callable[..., Any]) -> Any:
     return numba.njit(function, nogil=True, fastmath=FLAGS, error_model="numpy")
 
 
+def summing(function: Callable[..., Any]) -> Any:
+    """As `inner`, for sums whose order does not matter, so that they vectorise."""
+    return numba.njit(function, nogil=True, fastmath=FLAGS | {"reassoc"}, error_model="numpy")
+
+
+def _keep_apart(context: Any) -> Any:
+    """Called in a compiled function, keeps LLVM from inlining that function: it compiles sooner."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.none(), build
+
+
+keep_apart: Any = numba.extending.intrinsic(_keep_apart)
+
+
 def dispatch(functions: Sequence[Any]) -> Any:
     """A compiled `choose(code, *arguments)` that calls the function at that position.
 
     A chain of comparisons costs nothing beside the loops behind it, and lets LLVM inline each.
+    It is written out flat, since Numba optimises every level of nested calls anew.
     """
-    *others, chosen = (inner(function) for function in functions)
-
-    @inner
-    def last(code: int, *arguments: Any) -> Any:
-        return chosen(*arguments)
-
-    choose = last
-    for position, function in reversed(list(enumerate(others))):
-        choose = _branch(position, function, choose)
-    return choose
+    names = {f"function_{i}": inner(function) for i, function in enumerate(functions)}
+    *others, last = names
+    lines = ["def choose(code, *arguments):"]
+    for i, name in enumerate(others):
+        lines += [f"    if code == {i}:", f"        return {name}(*arguments)"]
+    lines += [f"    return {last}(*arguments)"]
+    exec("\n".join(lines), names)  # noqa: S102, the text is ours; Numba has no table of functions
+    return inner(names["choose"])
 
 
-def _branch(position: int, function: Any, otherwise: Any) -> Any:
-    @inner
-    def choose(code: int, *arguments: Any) -> Any:
-        if code == position:
-            return function(*arguments)
-        return otherwise(code, *arguments)
-
-    return choose
-
-
-@overload(elementwise.like, strict=False)
-def _like(constant: Any, z: Any) -> Any:
-    return lambda constant, z: _cast(constant, z)
-
-
-@numba.extending.intrinsic
 def _cast(context: Any, constant: Any, z: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return context.cast(builder, arguments[0], constant, z)
 
     return z(constant, z), build
+
+
+_cast_to: Any = numba.extending.intrinsic(_cast)
+
+
+@overload(elementwise.like, strict=False)
+def _like(constant: Any, z: Any) -> Any:
+    return lambda constant, z: _cast_to(constant, z)
 
 
 @overload(elementwise.where, strict=False)

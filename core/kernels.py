@@ -4,7 +4,8 @@
 in the arrays it was given. There is no Python between steps. Products of matrices go to BLAS;
 bias, activation and their gradients are fused around them into loops that vectorise.
 
-position (int64): EPOCH, STEP, UPDATES, BEST_EPOCH, STALE, STOP.  sums (float64): LOSS, SCORE, BEST_LOSS.
+position (int64): EPOCH, STEP, UPDATES, BEST_EPOCH, STALE, STOP. sums (float64): LOSS, SCORE,
+BEST_LOSS.
 A point (float64): train loss, validation loss, train score, validation score, then per layer the
 gradient's norm and the update's size over the weights', then per hidden layer the saturation.
 """
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from core.activations import ACTIVATIONS, Activation
-from core.compilation import dispatch, entry, inner
+from core.compilation import dispatch, entry, inner, keep_apart, summing
 from core.losses import LOSSES
 from core.optimizers import OPTIMIZERS
 from core.seeding import GAMMA, S32, mix
@@ -54,11 +55,11 @@ def _backward_loop(activation: Activation) -> Callable[..., None]:
     return loop
 
 
-def _saturation_loop(activation: Activation) -> Callable[..., float]:
+def _saturation_loop(activation: Activation) -> Callable[..., Any]:
     slope = inner(activation.slope)
     bound = SATURATED * activation.steepest
 
-    def loop(z: Any, a: Any) -> float:
+    def loop(z: Any, a: Any) -> Any:
         rows, units = z.shape
         flat = 0
         for i in range(rows):
@@ -99,6 +100,7 @@ def _part(buffer: Any, starts: Any, sizes: Any, layer: int, rows: int) -> Any:
 def _forward_pass(
     x: Any, theta: Any, z: Any, a: Any, sizes: Any, offsets: Any, starts: Any, codes: Any
 ) -> None:
+    keep_apart()
     rows = x.shape[0]
     source = x
     for layer in range(codes.size):
@@ -122,17 +124,15 @@ def _backward_pass(
     starts: Any,
     codes: Any,
 ) -> None:
-    """From ∂L/∂z of the last layer, in delta, to the gradient of the sum over rows' mean."""
+    """From ∂L/∂z of the last layer, in delta, to the gradient."""
+    keep_apart()
     rows = x.shape[0]
     for layer in range(codes.size - 1, -1, -1):
         d = _part(delta, starts, sizes, layer, rows)
-        if layer > 0:
-            source = _part(a, starts, sizes, layer - 1, rows)
-        else:
-            source = x
+        source = _part(a, starts, sizes, layer - 1, rows) if layer > 0 else x
         np.dot(source.T, d, _weights(gradient, sizes, offsets, layer))
         bias_gradient = _biases(gradient, sizes, offsets, layer)
-        bias_gradient[:] = 0
+        _fill(bias_gradient, 0)
         for i in range(rows):
             for j in range(d.shape[1]):
                 bias_gradient[j] += d[i, j]
@@ -171,8 +171,8 @@ def _gather(rows: Any, order: Any, start: int, batch: Any) -> None:
             batch[i, j] = rows[row, j]
 
 
-@inner
-def _norm(values: Any) -> float:
+@summing
+def _norm(values: Any) -> Any:
     total = 0.0
     for i in range(values.size):
         total += values[i] * values[i]
@@ -180,10 +180,22 @@ def _norm(values: Any) -> float:
 
 
 @inner
+def _fill(values: Any, value: Any) -> None:
+    for i in range(values.size):
+        values[i] = value
+
+
+@inner
+def _copy(values: Any, to: Any) -> None:
+    """Assignment to a slice would compile Numba's broadcasting and its messages, seconds of it."""
+    for i in range(values.size):
+        to[i] = values[i]
+
+
+@inner
 def _evaluate(
     x: Any,
     y: Any,
-    chunk: int,
     theta: Any,
     z: Any,
     a: Any,
@@ -195,8 +207,13 @@ def _evaluate(
     loss_code: int,
 ) -> Any:
     """Sums of loss and score over all rows."""
+    keep_apart()
     loss_sum, score_sum = 0.0, 0.0
     last = codes.size - 1
+    units = 0
+    for layer in range(codes.size):
+        units += sizes[layer + 1]
+    chunk = z.size // units
     for start in range(0, x.shape[0], chunk):
         rows = min(chunk, x.shape[0] - start)
         _forward_pass(x[start : start + rows], theta, z, a, sizes, offsets, starts, codes)
@@ -208,8 +225,96 @@ def _evaluate(
     return loss_sum, score_sum
 
 
+@inner
+def _measure_gradient(
+    point: Any,
+    gradient: Any,
+    z: Any,
+    a: Any,
+    rows: int,
+    sizes: Any,
+    offsets: Any,
+    starts: Any,
+    codes: Any,
+) -> None:
+    """Each layer's gradient norm, and each hidden layer's saturation."""
+    keep_apart()
+    layers = codes.size
+    for layer in range(layers):
+        stop = offsets[layer] + (sizes[layer] + 1) * sizes[layer + 1]
+        point[4 + layer] = _norm(gradient[offsets[layer] : stop])
+    for layer in range(layers - 1):
+        sums, out = _part(z, starts, sizes, layer, rows), _part(a, starts, sizes, layer, rows)
+        point[4 + 2 * layers + layer] = _saturation(codes[layer], sums, out)
+
+
+@summing
+def _measure_update(point: Any, theta: Any, before: Any, sizes: Any, offsets: Any) -> None:
+    """Size of each layer's update over the size of its weights, ‖Δθ‖/‖θ‖."""
+    keep_apart()
+    layers = offsets.size
+    for layer in range(layers):
+        first = offsets[layer]
+        stop = first + (sizes[layer] + 1) * sizes[layer + 1]
+        moved = 0.0
+        for i in range(first, stop):
+            difference = theta[i] - before[i]
+            moved += difference * difference
+        size = _norm(before[first:stop])
+        point[4 + layers + layer] = np.sqrt(moved) / size if size > 0.0 else 0.0
+
+
+@inner
+def _penalize(theta: Any, gradient: Any, sizes: Any, offsets: Any, l2: float) -> None:
+    """Add the gradient of l2/2 ‖W‖²."""
+    keep_apart()
+    decay = theta.dtype.type(l2)
+    for layer in range(offsets.size):
+        for i in range(offsets[layer], offsets[layer] + sizes[layer] * sizes[layer + 1]):
+            gradient[i] += decay * theta[i]
+
+
+@inner
+def _clip(gradient: Any, largest: float) -> None:
+    """Shorten the gradient to the largest norm."""
+    keep_apart()
+    norm = _norm(gradient)
+    if norm > largest:
+        factor = gradient.dtype.type(largest / norm)
+        for i in range(gradient.size):
+            gradient[i] *= factor
+
+
+@inner
+def _judge(
+    monitored: float,
+    position: Any,
+    sums: Any,
+    theta: Any,
+    best: Any,
+    min_delta: float,
+    patience: int,
+    epochs: int,
+) -> None:
+    """Count a finished epoch, remember the best, and see whether it is the last."""
+    keep_apart()
+    position[EPOCH] += 1
+    position[STEP] = 0
+    if position[BEST_EPOCH] == 0 or monitored < sums[BEST_LOSS] - min_delta:
+        sums[BEST_LOSS] = monitored
+        position[BEST_EPOCH] = position[EPOCH]
+        position[STALE] = 0
+        _copy(theta, best)
+    else:
+        position[STALE] += 1
+        if patience > 0 and position[STALE] >= patience:
+            position[STOP] = STOPPED_EARLY
+    if position[EPOCH] >= epochs and position[STOP] == RUNNING:
+        position[STOP] = EPOCHS_DONE
+
+
 @entry
-def advance(
+def advance(  # noqa: C901, compiled code pays for calls with arrays in and out
     steps: int,
     position: Any,
     sums: Any,
@@ -247,12 +352,11 @@ def advance(
 ) -> int:
     """Train for up to `steps` mini-batches or until the points are full; returns epochs finished.
 
-    xb, yb: one batch's rows. order[0] < 0 asks for the present epoch's order. scores: (2, 2), the score is scores[0] + scores[1] * sum.
-    clip and patience are off when 0. Everything that changes is an array that was given.
+    xb, yb: one batch's rows. order[0] < 0 asks for the present epoch's order. scores: (2, 2), of
+    training and validation rows; a score is scores[0] + scores[1] * sum. clip and patience are off
+    when 0. Everything that changes is an array that was given.
     """
-    layers = codes.size
-    batch = xb.shape[0]
-    chunk = z.size // max(1, sizes[1:].sum())
+    layers, batch = codes.size, xb.shape[0]
     finished = 0
     for _ in range(steps):
         if position[STOP] != RUNNING or finished == points.shape[0]:
@@ -276,77 +380,37 @@ def advance(
             for j in range(d.shape[1]):
                 d[i, j] *= share
         _backward_pass(inputs, theta, gradient, z, a, delta, sizes, offsets, starts, codes)
+        point = points[finished]
         ends_epoch = start + rows == order.size
         if ends_epoch:
-            point = points[finished]
-            for layer in range(layers):
-                stop = offsets[layer] + (sizes[layer] + 1) * sizes[layer + 1]
-                point[4 + layer] = _norm(gradient[offsets[layer] : stop])
-            for layer in range(layers - 1):
-                point[4 + 2 * layers + layer] = _saturation(
-                    codes[layer],
-                    _part(z, starts, sizes, layer, rows),
-                    _part(a, starts, sizes, layer, rows),
-                )
-            before[:] = theta
+            _measure_gradient(point, gradient, z, a, rows, sizes, offsets, starts, codes)
+            _copy(theta, before)
         if l2 > 0.0:
-            decay = theta.dtype.type(l2)
-            for layer in range(layers):
-                stop = offsets[layer] + sizes[layer] * sizes[layer + 1]
-                for i in range(offsets[layer], stop):
-                    gradient[i] += decay * theta[i]
+            _penalize(theta, gradient, sizes, offsets, l2)
         if clip > 0.0:
-            norm = _norm(gradient)
-            if norm > clip:
-                factor = theta.dtype.type(clip / norm)
-                for i in range(gradient.size):
-                    gradient[i] *= factor
+            _clip(gradient, clip)
         position[UPDATES] += 1
         _update(optimizer_code, theta, gradient, slots, hyper, position[UPDATES])
         position[STEP] += 1
-        if not ends_epoch:
-            if not np.isfinite(sums[LOSS]):
-                position[STOP] = DIVERGED
-                theta[:] = kept
-            continue
-
-        for layer in range(layers):
-            first = offsets[layer]
-            stop = first + (sizes[layer] + 1) * sizes[layer + 1]
-            moved = 0.0
-            for i in range(first, stop):
-                difference = theta[i] - before[i]
-                moved += difference * difference
-            size = _norm(before[first:stop])
-            point[4 + layers + layer] = np.sqrt(moved) / size if size > 0.0 else 0.0
-        point[0] = sums[LOSS] / order.size
-        point[2] = scores[0, 0] + scores[0, 1] * sums[SCORE]
-        monitored = point[0]
-        point[1], point[3] = np.nan, np.nan
-        if xv.shape[0] > 0:
-            loss, score = _evaluate(
-                xv, yv, chunk, theta, z, a, delta, sizes, offsets, starts, codes, loss_code
-            )
-            point[1] = loss / xv.shape[0]
-            point[3] = scores[1, 0] + scores[1, 1] * score
-            monitored = point[1]
-        if not (np.isfinite(point[0]) and np.isfinite(monitored) and np.isfinite(_norm(theta))):
+        healthy = np.isfinite(sums[LOSS])
+        if ends_epoch:
+            _measure_update(point, theta, before, sizes, offsets)
+            point[0] = sums[LOSS] / order.size
+            point[2] = scores[0, 0] + scores[0, 1] * sums[SCORE]
+            monitored = point[0]
+            if xv.shape[0] > 0:
+                loss, score = _evaluate(
+                    xv, yv, theta, z, a, delta, sizes, offsets, starts, codes, loss_code
+                )
+                point[1] = loss / xv.shape[0]
+                point[3] = scores[1, 0] + scores[1, 1] * score
+                monitored = point[1]
+            healthy = healthy and np.isfinite(monitored) and np.isfinite(_norm(theta))
+        if not healthy:
             position[STOP] = DIVERGED
-            theta[:] = kept
-            break
-        kept[:] = theta
-        finished += 1
-        position[EPOCH] += 1
-        position[STEP] = 0
-        if position[BEST_EPOCH] == 0 or monitored < sums[BEST_LOSS] - min_delta:
-            sums[BEST_LOSS] = monitored
-            position[BEST_EPOCH] = position[EPOCH]
-            position[STALE] = 0
-            best[:] = theta
-        else:
-            position[STALE] += 1
-            if patience > 0 and position[STALE] >= patience:
-                position[STOP] = STOPPED_EARLY
-        if position[EPOCH] >= epochs and position[STOP] == RUNNING:
-            position[STOP] = EPOCHS_DONE
+            _copy(kept, theta)
+        elif ends_epoch:
+            _copy(theta, kept)
+            finished += 1
+            _judge(monitored, position, sums, theta, best, min_delta, patience, epochs)
     return finished

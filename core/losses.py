@@ -31,11 +31,11 @@ class Loss:
 
 
 def _mse(z: Floats, t: Floats) -> Floats:
-    return ((z - t) ** 2).mean(axis=1)
+    return np.asarray(((z - t) ** 2).mean(axis=1))
 
 
 def _mse_gradient(z: Floats, t: Floats) -> Floats:
-    return 2 * (z - t) / z.shape[1]
+    return np.asarray(2 * (z - t) / z.shape[1])
 
 
 def _mse_loop(z: Any, t: Any, delta: Any) -> tuple[float, float]:
@@ -53,17 +53,17 @@ def _mse_loop(z: Any, t: Any, delta: Any) -> tuple[float, float]:
 def _binary(z: Floats, t: Floats) -> Floats:
     # -t log σ(z) - (1-t) log(1-σ(z)) = max(z, 0) - tz + log(1 + e^-|z|)
     terms: Floats = np.maximum(z, 0) - t * z + np.log1p(np.exp(-np.abs(z)))
-    return terms.sum(axis=1)
+    return np.asarray(terms.sum(axis=1))
 
 
 def _binary_gradient(z: Floats, t: Floats) -> Floats:
-    return apply_link("sigmoid", z) - t
+    return np.asarray(apply_link("sigmoid", z) - t)
 
 
 def _binary_loop(z: Any, t: Any, delta: Any) -> tuple[float, float]:
     loss, right = 0.0, 0.0
     for i in range(z.shape[0]):
-        logit, target = float(z[i, 0]), float(t[i, 0])
+        logit, target = np.float64(z[i, 0]), np.float64(t[i, 0])
         small = np.exp(-abs(logit))
         loss += max(logit, 0.0) - target * logit + np.log1p(small)
         probability = 1.0 / (1.0 + small) if logit >= 0.0 else small / (1.0 + small)
@@ -75,7 +75,7 @@ def _binary_loop(z: Any, t: Any, delta: Any) -> tuple[float, float]:
 def _categorical(z: Floats, t: Floats) -> Floats:
     top = z.max(axis=1)
     log_sum: Floats = top + np.log(np.exp(z - top[:, None]).sum(axis=1))
-    return log_sum - np.take_along_axis(z, t.astype(np.int64), axis=1)[:, 0]
+    return np.asarray(log_sum - np.take_along_axis(z, t.astype(np.int64), axis=1)[:, 0])
 
 
 def _categorical_gradient(z: Floats, t: Floats) -> Floats:
@@ -102,7 +102,7 @@ def _categorical_loop(z: Any, t: Any, delta: Any) -> tuple[float, float]:
         scale = delta.dtype.type(1.0 / total)
         for j in range(classes):
             delta[i, j] *= scale
-        loss += np.log(total) - float(z[i, target] - top)
+        loss += np.log(total) - np.float64(z[i, target] - top)
         delta[i, target] -= delta.dtype.type(1.0)
         right += 1.0 if winner == target else 0.0
     return loss, right

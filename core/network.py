@@ -23,7 +23,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Network:
-    """A multi-layer perceptron's shape. Its parameters are a flat vector W₀ b₀ W₁ b₁ …
+    """A multi-layer perceptron's shape. Its parameters are a flat vector W₀ b₀ W₁ b₁ … .
 
     link: how the last layer's sums become the answer (the inverse link of a generalised linear
     model): identity for numbers, sigmoid for two classes, softmax for more.

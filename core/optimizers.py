@@ -44,7 +44,7 @@ def _sgd_loop(theta: Any, gradient: Any, slots: Any, hyper: Any, t: int) -> None
 
 def _adam(theta: Floats, gradient: Floats, slots: Floats, hyper: Floats, t: int) -> None:
     """Kingma & Ba (2015), algorithm 1, with the bias corrections folded as in section 2."""
-    rate, _, beta1, beta2, epsilon = hyper
+    beta1, beta2, epsilon = hyper[2:]
     first, second = slots
     first[:] = beta1 * first + (1 - beta1) * gradient
     second[:] = beta2 * second + (1 - beta2) * gradient * gradient
@@ -55,15 +55,15 @@ def _adam(theta: Floats, gradient: Floats, slots: Floats, hyper: Floats, t: int)
 def _adam_corrections(hyper: Any, t: int) -> tuple[Any, Any]:
     """Learning rate over 1-β₁ᵗ, and 1/√(1-β₂ᵗ), computed in float64."""
     kind = hyper.dtype.type
-    step = float(hyper[0]) / (1.0 - float(hyper[2]) ** t)
-    root = 1.0 / np.sqrt(1.0 - float(hyper[3]) ** t)
+    step = np.float64(hyper[0]) / (1.0 - np.float64(hyper[2]) ** t)
+    root = 1.0 / np.sqrt(1.0 - np.float64(hyper[3]) ** t)
     return kind(step), kind(root)
 
 
 def _adam_loop(theta: Any, gradient: Any, slots: Any, hyper: Any, t: int) -> None:
     kind = theta.dtype.type
-    step = kind(float(hyper[0]) / (1.0 - float(hyper[2]) ** t))
-    root = kind(1.0 / np.sqrt(1.0 - float(hyper[3]) ** t))
+    step = kind(np.float64(hyper[0]) / (1.0 - np.float64(hyper[2]) ** t))
+    root = kind(1.0 / np.sqrt(1.0 - np.float64(hyper[3]) ** t))
     beta1, beta2, epsilon = hyper[2], hyper[3], hyper[4]
     rest1, rest2 = kind(1.0) - beta1, kind(1.0) - beta2
     first, second = slots[0], slots[1]

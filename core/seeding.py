@@ -40,7 +40,7 @@ def bits(start: np.uint64, count: int) -> Bits:
 
 def uniform(start: np.uint64, count: int) -> NDArray[np.float64]:
     """`count` numbers in [0, 1) with 53 random bits: shape (count,)."""
-    return (bits(start, count) >> S11) * 2.0**-53
+    return (bits(start, count) >> S11) * np.float64(2.0**-53)
 
 
 def permutation(seed: int, stream: int, count: int) -> NDArray[np.int64]:

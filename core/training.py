@@ -1,4 +1,4 @@
-"""Fitting a network: a run that goes on by steps, reports epochs, and can stop and resume anywhere."""
+"""Fitting a network: a run that goes on by steps, reports epochs, and resumes anywhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
