@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     max_seconds: float = Field(
         3600.0,
         gt=0,
-        description="Longest training of one job, in seconds; it then keeps its best epoch.",
+        description="Longest training of one job; then it ends as if its epochs were over.",
     )
 
     max_json_bytes: int = Field(

@@ -37,9 +37,9 @@ def resolve(request: JobRequest, dataset: Dataset, settings: Settings) -> Resolu
     columns = {column["name"]: column for column in dataset.columns}
     target = _target(request, columns)
     warnings: list[Json] = []
-    features = _features(request, columns, warnings)
-    task = _task(request, target, dataset.rows - target["missing"])
+    features = _features(request, columns, dataset.rows, warnings)
     rows = dataset.rows - target["missing"]
+    task = _task(request, target, rows)
     if target["missing"]:
         warnings.append(
             _warning(
@@ -103,14 +103,16 @@ def _target(request: JobRequest, columns: dict[str, Json]) -> Json:
     return target
 
 
-def _features(request: JobRequest, columns: dict[str, Json], warnings: list[Json]) -> list[str]:
+def _features(
+    request: JobRequest, columns: dict[str, Json], rows: int, warnings: list[Json]
+) -> list[str]:
     if request.features is not None:
         return _named_features(request, columns)
     chosen = []
     for name, column in columns.items():
         if name == request.target:
             continue
-        reason = _unusable(column)
+        reason = _unusable(column) or _identifying(column, rows)
         if reason is None:
             chosen.append(name)
         else:
@@ -138,6 +140,12 @@ def _named_features(request: JobRequest, columns: dict[str, Json]) -> list[str]:
     if errors:
         raise Problem("job-invalid", "Some features cannot be used; see errors.", errors)
     return list(request.features)
+
+
+def _identifying(column: Json, rows: int) -> str | None:
+    if column["type"] == "category" and rows > 20 and column["distinct"] == rows:
+        return "every row has its own level, as an identifier has; name it in features to keep it"
+    return None
 
 
 def _unusable(column: Json) -> str | None:

@@ -91,7 +91,9 @@ class TrainingRequest(Request):
     clip: float | None = Field(None, gt=0, description="Largest global norm of a gradient.")
     validation: ValidationRequest | None = ValidationRequest()
     early_stopping: EarlyStoppingRequest | None = EarlyStoppingRequest()
-    max_seconds: float | None = Field(None, gt=0, description="Then the best epoch so far is kept.")
+    max_seconds: float | None = Field(
+        None, gt=0, description="Then training ends, as if the epochs were over."
+    )
 
     @model_validator(mode="after")
     def _stopping_needs_validation(self) -> Self:
@@ -203,7 +205,7 @@ class EpochPoint(Response):
     learning_rate: float
     gradient_norms: list[float] = Field(description="Per layer, input side first.")
     saturation: list[float] = Field(
-        description="Per hidden layer: share of activations with next to no slope (< 5% of the top)."
+        description="Per hidden layer: share of activations with hardly any slope (< 5% of the top)."
     )
     update_ratio: list[float] = Field(
         description="Per layer: size of the update over the weights'."

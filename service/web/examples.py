@@ -15,6 +15,7 @@ def with_real_ids(document: dict[str, Any], database: Database) -> dict[str, Any
     with database.read() as session:
         newest = _newest(session)
     document = copy.deepcopy(document)
+    _name_dataset(document, newest)
     for operations in document["paths"].values():
         for operation in operations.values():
             for parameter in operation.get("parameters", ()):
@@ -25,8 +26,16 @@ def with_real_ids(document: dict[str, Any], database: Database) -> dict[str, Any
     return document
 
 
+def _name_dataset(document: dict[str, Any], newest: dict[str, str]) -> None:
+    """The example job trains on the sample, whatever identifier it got here."""
+    body = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]
+    if "penguins" in newest:
+        body["examples"]["penguins"]["value"]["dataset"] = newest["penguins"]
+
+
 def _newest(session: Session) -> dict[str, str]:
     found = {
+        "penguins": session.scalar(select(func.max(Dataset.id)).where(Dataset.name == "penguins")),
         "dataset_id": session.scalar(select(func.max(Dataset.id))),
         "job_id": session.scalar(select(func.max(Job.id))),
         "name": session.scalar(select(Model.name).order_by(Model.created_at.desc()).limit(1)),

@@ -78,12 +78,11 @@ def _train(assignment: Assignment) -> Iterator[Message]:
     preprocessor = Preprocessor.fit(
         table, spec["features"], rows=parts.train, **spec["preprocessing"]
     )
-    matrix, _ = preprocessor.transform(table)
     network = _network(spec, preprocessor.width, target.outputs)
-    x, y = matrix[parts.train], target.encode(column, parts.train)
+    x, _ = preprocessor.transform(table, parts.train)
+    xv, _ = preprocessor.transform(table, parts.validation)
+    y, yv = target.encode(column, parts.train), target.encode(column, parts.validation)
     judged = len(parts.validation) > 0
-    xv, yv = matrix[parts.validation], target.encode(column, parts.validation)
-    del matrix
     fit = Fit(network, recipe(spec), x, y, validation=(xv, yv) if judged else None)
 
     points: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Kill -9 anything: what was acknowledged is there afterwards, and ends as if nothing had happened."""
+"""Kill -9 anything: what was acknowledged is there, and ends as if nothing had happened."""
 
 import os
 import signal
