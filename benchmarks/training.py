@@ -1,0 +1,221 @@
+"""Microseconds per mini-batch step, beside scikit-learn and PyTorch.
+
+PyTorch is measured by the interpreter named in SIGMOID_BENCH_TORCH, since it is no dependency of
+ours. One thread each, best of three; ours validates and reports every epoch while it is timed.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+
+import numpy as np
+
+REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Rows to learn and a network to learn them. epochs: timed for ours and the others."""
+
+    name: str
+    rows: int
+    inputs: int
+    hidden: tuple[int, ...]
+    classes: int  # 1 is regression
+    batch: int
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Microseconds of a step, and the score on the training rows afterwards."""
+
+    step: float
+    score: float
+
+
+WORKLOADS = (
+    Workload("T", 100, 1, (8,), 1, 20, 400),
+    Workload("S", 10_000, 30, (64,), 3, 32, 4),
+    Workload("M", 60_000, 784, (128, 64), 10, 128, 1),
+    Workload("L", 20_000, 784, (512, 512), 10, 512, 1),
+)
+TARGETS = {"T": 20.0, "S": 20.0, "M": 2.0, "L": 1.3}
+
+
+def rows_of(load: Workload) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs, and targets that a linear map of them decides (a sine for regression)."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(load.rows, load.inputs)).astype(np.float32)
+    if load.classes == 1:
+        return x, np.sin(2 * x[:, :1])
+    return x, (x @ random.normal(size=(load.inputs, load.classes))).argmax(axis=1)[:, None]
+
+
+def best(load: Workload, run: Callable[[], float]) -> Timing:
+    """The quickest of a few runs. run trains anew and returns its score."""
+    seconds, score = [], 0.0
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        score = run()
+        seconds.append(time.perf_counter() - start)
+    steps = -(-load.rows // load.batch) * load.epochs
+    return Timing(min(seconds) / steps * 1e6, score)
+
+
+def ours(load: Workload) -> Timing:
+    """`core.training.Fit`, with a tenth as many rows validated after each epoch."""
+    from core.network import Layer, Network
+    from core.training import Fit, Recipe
+
+    x, y = rows_of(load)
+    held = x[: load.rows // 10], y[: load.rows // 10].astype(np.float32)
+    link, loss = (
+        ("identity", "mse") if load.classes == 1 else ("softmax", "categorical_cross_entropy")
+    )
+    layers = tuple(Layer(units, "sigmoid") for units in load.hidden)
+    network = Network(load.inputs, layers, load.classes, link)
+    recipe = Recipe(loss, learning_rate=0.003, epochs=load.epochs, batch_size=load.batch)
+    targets = y.astype(np.float32)
+
+    def run() -> float:
+        fit = Fit(network, recipe, x, targets, validation=held)
+        return fit.advance(10**9)[-1].train_score
+
+    run_once = Recipe(loss, epochs=1, batch_size=load.batch)
+    Fit(network, run_once, x[: load.batch], targets[: load.batch]).advance(1)
+    return best(load, run)
+
+
+def scikit_learn(load: Workload) -> Timing:
+    """`MLPClassifier` or `MLPRegressor`, in the precision of the rows (float32)."""
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+    x, y = rows_of(load)
+    kind = MLPRegressor if load.classes == 1 else MLPClassifier
+
+    def run() -> float:
+        model = kind(
+            hidden_layer_sizes=load.hidden,
+            activation="logistic",
+            solver="adam",
+            alpha=0.0,
+            batch_size=load.batch,
+            learning_rate_init=0.003,
+            max_iter=load.epochs,
+            tol=0.0,
+            n_iter_no_change=load.epochs + 1,
+            random_state=0,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it did not converge: nobody asked it to
+            model.fit(x, y[:, 0])
+        run.score = lambda: float(model.score(x[:10_000], y[:10_000, 0]))  # type: ignore[attr-defined]
+        return 0.0
+
+    timing = best(load, run)
+    return Timing(timing.step, run.score())  # type: ignore[attr-defined]
+
+
+def torch_eager(load: Workload) -> Timing:
+    """PyTorch as its tutorials write it: eager modules, fused Adam. Batches are plain slices."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    rows, targets = (torch.from_numpy(part) for part in rows_of(load))
+    targets = targets if load.classes == 1 else targets[:, 0].long()
+    measure = torch.nn.MSELoss() if load.classes == 1 else torch.nn.CrossEntropyLoss()
+
+    def run() -> float:
+        parts: list[torch.nn.Module] = []
+        sizes = (load.inputs, *load.hidden)
+        for n, m in pairwise(sizes):
+            parts += [torch.nn.Linear(n, m), torch.nn.Sigmoid()]
+        model = torch.nn.Sequential(*parts, torch.nn.Linear(sizes[-1], load.classes))
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.003, fused=True)
+        for _ in range(load.epochs):
+            order = torch.randperm(load.rows)
+            for start in range(0, load.rows, load.batch):
+                chosen = order[start : start + load.batch]
+                optimizer.zero_grad()
+                measure(model(rows[chosen]), targets[chosen]).backward()
+                optimizer.step()
+        run.model = model  # type: ignore[attr-defined]
+        return 0.0
+
+    timing = best(load, run)
+    with torch.no_grad():
+        out = run.model(rows)  # type: ignore[attr-defined]
+        if load.classes == 1:
+            score = 1 - float(
+                ((out - targets) ** 2).sum() / ((targets - targets.mean()) ** 2).sum()
+            )
+        else:
+            score = float((out.argmax(dim=1) == targets).float().mean())
+    return Timing(timing.step, score)
+
+
+def gemm_bound(load: Workload) -> float:
+    """Microseconds of a step's matrix products alone."""
+    sizes = (load.inputs, *load.hidden, load.classes)
+    random = np.random.default_rng(0)
+    products = []
+    for layer, (n, m) in enumerate(pairwise(sizes)):
+        a = random.normal(size=(load.batch, n)).astype(np.float32)
+        w = random.normal(size=(n, m)).astype(np.float32)
+        d = random.normal(size=(load.batch, m)).astype(np.float32)
+        products += [(a, w, np.empty_like(d)), (a.T, d, np.empty_like(w))]
+        products += [(d, w.T, np.empty_like(a))] if layer > 0 else []
+    times = []
+    for _ in range(30):
+        start = time.perf_counter()
+        for left, right, out in products:
+            np.dot(left, right, out)
+        times.append(time.perf_counter() - start)
+    return min(times) * 1e6
+
+
+def measure() -> list[str]:
+    """A Markdown table."""
+    lines = [
+        "| workload | ours µs/step | scikit-learn | torch eager | best other / ours | target "
+        "| GEMM share | score ours / scikit-learn / torch |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for load in WORKLOADS:
+        mine, theirs, torch = ours(load), scikit_learn(load), _by_torch(load)
+        other = min(theirs.step, torch.step if torch else theirs.step)
+        ratio = f"{other / mine.step:.1f}x ({theirs.step / mine.step:.1f}x"
+        ratio += f", {torch.step / mine.step:.1f}x)" if torch else ")"
+        scores = [mine.score, theirs.score] + ([torch.score] if torch else [])
+        lines.append(
+            f"| {load.name} | {mine.step:,.1f} | {theirs.step:,.1f} | "
+            f"{f'{torch.step:,.1f}' if torch else '–'} | {ratio} | {TARGETS[load.name]}x | "
+            f"{gemm_bound(load) / mine.step:.0%} | {' / '.join(f'{s:.3f}' for s in scores)} |"
+        )
+    return lines
+
+
+def _by_torch(load: Workload) -> Timing | None:
+    interpreter = os.environ.get("SIGMOID_BENCH_TORCH")
+    if interpreter is None:
+        return None
+    command = [interpreter, "-m", "benchmarks.training", json.dumps(asdict(load))]
+    out = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+    return Timing(**json.loads(out))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        told = json.loads(sys.argv[1])
+        told["hidden"] = tuple(told["hidden"])
+        print(json.dumps(asdict(torch_eager(Workload(**told)))))
+    else:
+        print("\n".join(measure()))
