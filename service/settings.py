@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -37,7 +38,9 @@ class Settings(BaseSettings):
         default_factory=list,
         description="Web origins whose pages may change things here. Default: only our own.",
     )
-    log_level: str = Field("info", description="debug, info, warning or error.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least that is logged: debug, info, warning or error."
+    )
 
     lease_seconds: float = Field(
         10.0, gt=0, le=600, description="A worker silent for this long has lost its jobs."

@@ -22,6 +22,8 @@ from service.settings import Settings
 
 _log = logging.getLogger("sigmoid")
 GRACE_SECONDS = 20.0
+FIRM_SECONDS = 5.0  # a process that lived this long has started
+MAX_STILLBIRTHS = 3
 _CHILD_ENVIRONMENT = {
     # One core a job; sums in one order, so equal jobs give equal bytes.
     "OPENBLAS_NUM_THREADS": "1",
@@ -53,6 +55,7 @@ class Part:
         self._descriptors = descriptors
         self._environment = environment
         self._deaths = 0
+        self.stillbirths = 0
         self._started = 0.0
         self._start_at = 0.0
         self.process: subprocess.Popen[bytes] | None = None
@@ -63,6 +66,7 @@ class Part:
             if self.process.poll() is None:
                 return
             lived = time.monotonic() - self._started
+            self.stillbirths = 0 if lived > FIRM_SECONDS else self.stillbirths + 1
             self._deaths = 1 if lived > 60 else self._deaths + 1
             pause = min(30.0, 0.1 * 2 ** (self._deaths - 1))
             _log.warning(
@@ -121,9 +125,7 @@ def serve(
         part.tend()
     if on_ready is not None:
         on_ready(address(settings, listener))
-    while not stopping.wait(0.25):
-        for part in parts:
-            part.tend()
+    failed = _tend(parts, stopping)
     for part in parts:
         part.stop()
     deadline = time.monotonic() + GRACE_SECONDS
@@ -131,7 +133,19 @@ def serve(
         part.join(deadline)
     if listener is not None:
         listener.close()
+    if failed is not None:
+        raise StartError(f"The {failed.name} process ends as soon as it starts; its log says why.")
     return 0
+
+
+def _tend(parts: list[Part], stopping: "_Stop") -> Part | None:
+    """Keep all parts alive until a signal comes; returns early with one that never starts."""
+    while not stopping.wait(0.25):
+        for part in parts:
+            part.tend()
+            if part.stillbirths >= MAX_STILLBIRTHS:
+                return part
+    return None
 
 
 class _Stop:

@@ -205,7 +205,7 @@ class EpochPoint(Response):
     learning_rate: float
     gradient_norms: list[float] = Field(description="Per layer, input side first.")
     saturation: list[float] = Field(
-        description="Per hidden layer: share of activations with hardly any slope (< 5% of the top)."
+        description="Per hidden layer: share of activations whose slope nearly vanishes (< 5%)."
     )
     update_ratio: list[float] = Field(
         description="Per layer: size of the update over the weights'."
