@@ -67,7 +67,9 @@ def trained(url: str, table: Path) -> subprocess.CompletedProcess[str]:
 
 def test_training_prints_metrics_beside_the_baseline_and_the_models_address(url, trained):
     assert trained.returncode == 0, trained.stderr
-    accuracy = re.search(r"^validation accuracy (\S+)  baseline (\S+)$", trained.stdout, re.MULTILINE)
+    accuracy = re.search(
+        r"^validation accuracy (\S+)  baseline (\S+)$", trained.stdout, re.MULTILINE
+    )
     assert accuracy is not None
     assert float(accuracy[1]) > 0.95 > 0.7 > float(accuracy[2])
     assert f"{url}/v1/models/groups" in trained.stdout
