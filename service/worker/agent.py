@@ -121,6 +121,7 @@ class Agent:
 
     def _start(self, lease: Lease) -> None:
         process, pipe = self._spare or self._spawn()
+        self._spare = None
         path = self.settings.folder("datasets") / f"{lease.dataset_sha256}.parquet"
         run = Run(lease, process, pipe, beat_at=time.monotonic())
         self.runs[lease.job_id] = run
@@ -128,10 +129,11 @@ class Agent:
         with contextlib.suppress(OSError):  # a dead spare is seen as EOF and counts as a crash
             pipe.send_bytes(encode(Assignment(lease.spec, str(path), lease.dataset_sha256)))
         self.doorbell.ring(lease.job_id)
-        self._spare = self._spawn()
 
     def _spawn(self) -> Child:
-        """A child that waits for its assignment. One is always ready, so a job starts at once."""
+        """A child that waits for its assignment. One is kept ready, so a job starts at once; the
+        next is made when a job has ended, not while one begins.
+        """
         ours, theirs = NURSERY.Pipe()
         process = NURSERY.Process(target=child.main, args=(theirs,), daemon=True)
         process.start()
@@ -243,6 +245,8 @@ class Agent:
         del self.runs[run.lease.job_id]
         self.doorbell.ring(run.lease.job_id)
         run.process.join(0)
+        if self._spare is None and not self.stopping:
+            self._spare = self._spawn()
 
     def _hand_back(self) -> None:
         for run in list(self.runs.values()):

@@ -1,7 +1,6 @@
 """One job, in a process of its own: table in, trained model out. Knows no database."""
 
 import ctypes
-import dataclasses
 import os
 import signal
 import time
@@ -33,6 +32,7 @@ from service.jobs.messages import (
     encode,
 )
 
+CODE_VERSION = version("sigmoid")
 STEP_SECONDS = 0.1  # how long compiled code runs between two reports
 
 
@@ -87,7 +87,7 @@ def _train(assignment: Assignment) -> Iterator[Message]:
 
     points: list[dict[str, Any]] = []
     for epochs, rate in _paced(fit, started + training["max_seconds"], len(x)):
-        points = [dataclasses.asdict(epoch) for epoch in epochs]
+        points = [vars(epoch) for epoch in epochs]
         if not fit.done:
             yield Advanced(points, fit.position, rate)
             points = []
@@ -158,7 +158,7 @@ def lineage(assignment: Assignment) -> dict[str, Any]:
         "dataset_sha256": assignment.dataset_sha256,
         "spec": assignment.spec,
         "seed": assignment.spec["seed"],
-        "code_version": version("sigmoid"),
+        "code_version": CODE_VERSION,
     }
 
 
