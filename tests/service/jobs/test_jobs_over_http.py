@@ -99,7 +99,9 @@ def test_early_stopping_keeps_the_best_epoch(client: httpx2.Client, penguins: st
     best = min(curve, key=lambda point: point["validation_loss"])
     assert job["result"]["stop_reason"] == "early_stopping"
     assert job["result"]["best_epoch"] == best["epoch"]
-    assert job["result"]["metrics"]["log_loss"] == pytest.approx(best["validation_loss"], rel=1e-3)
+    assert job["result"]["metrics"]["log_loss"] == pytest.approx(
+        best["validation_loss"], rel=1e-3, abs=1e-6
+    )
 
 
 def test_a_diverging_job_fails_and_says_what_to_change(client: httpx2.Client, linear: str) -> None:
