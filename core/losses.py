@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from core.elementwise import exp
 from core.network import Floats, Link, apply_link
 
 
@@ -86,25 +87,30 @@ def _categorical_gradient(z: Floats, t: Floats) -> Floats:
 
 def _categorical_loop(z: Any, t: Any, delta: Any) -> tuple[float, float]:
     rows, classes = z.shape
-    loss, right = 0.0, 0.0
+    right = 0.0
     for i in range(rows):
-        target = int(t[i, 0])
-        winner = 0
+        top, winner = z[i, 0], 0
+        for j in range(1, classes):  # conditional moves: which class wins, no branch can foresee
+            higher = z[i, j] > top
+            top, winner = (z[i, j] if higher else top), (j if higher else winner)
         for j in range(classes):
-            if z[i, j] > z[i, winner]:
-                winner = j
-        top = z[i, winner]
+            delta[i, j] = z[i, j] - top
+        right += 1.0 if winner == int(t[i, 0]) else 0.0
+    loss = 0.0
+    for i in range(rows):
+        loss -= delta[i, int(t[i, 0])]
+    powers = delta.reshape(delta.size)
+    for i in range(powers.size):  # of all rows at once, since a row is too short to vectorise
+        powers[i] = exp(powers[i])
+    for i in range(rows):
         total = 0.0
         for j in range(classes):
-            power = np.exp(z[i, j] - top)
-            delta[i, j] = power
-            total += power
+            total += delta[i, j]
+        loss += np.log(total)
         scale = delta.dtype.type(1.0 / total)
         for j in range(classes):
             delta[i, j] *= scale
-        loss += np.log(total) - np.float64(z[i, target] - top)
-        delta[i, target] -= delta.dtype.type(1.0)
-        right += 1.0 if winner == target else 0.0
+        delta[i, int(t[i, 0])] -= delta.dtype.type(1.0)
     return loss, right
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from core.activations import ACTIVATIONS
 from core.compilation import inner
-from core.elementwise import tanh
+from core.elementwise import exp, tanh
 
 Z = np.concatenate([np.linspace(-30, 30, 601) + 1e-3, [-1000.0, 1000.0]])
 every_activation = pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=ACTIVATIONS)
@@ -67,3 +67,28 @@ def test_compiled_float32_tanh_is_within_3e_7_of_the_exact() -> None:
     on_array(z, out)
     assert np.abs(out - np.tanh(z.astype(np.float64))).max() < 3e-7
     assert np.abs(out).max() <= 1.0
+
+
+def compiled_exp(z: np.ndarray) -> np.ndarray:
+    @inner
+    def on_array(z, out):
+        for i in range(z.size):
+            out[i] = exp(z[i])
+
+    out = np.empty_like(z)
+    on_array(z, out)
+    return out
+
+
+def test_compiled_float32_exp_is_within_2e_7_of_the_exact() -> None:
+    z = np.linspace(-87, 88, 400_001).astype(np.float32)
+    exact = np.exp(z.astype(np.float64))
+    assert (np.abs(compiled_exp(z) - exact) / exact).max() < 2e-7
+    assert compiled_exp(np.zeros(1, np.float32))[0] == 1.0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_compiled_exp_vanishes_far_below_zero_and_keeps_nan(dtype) -> None:
+    small, nothing = compiled_exp(np.array([-1e4, np.nan], dtype))
+    assert 0.0 <= small < 2e-38
+    assert np.isnan(nothing)

@@ -70,3 +70,23 @@ def test_cross_entropies_are_those_of_scikit_learn(name) -> None:
 def test_mse_is_the_mean_over_outputs() -> None:
     z, t = np.array([[1.0, 2.0]]), np.array([[0.0, 4.0]])
     assert LOSSES["mse"].value(z, t).tolist() == [2.5]
+
+
+@every_loss
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("place", [0, -1])
+def test_logits_that_are_no_numbers_give_a_loss_that_is_none(loss, dtype, bad, place) -> None:
+    z, t = example(loss, dtype=dtype)
+    z[3, place] = bad
+    t[3] = 0  # the likeliest answer to +inf is then wrong, or there is none
+    total, _ = inner(loss.loop)(z, t, np.empty_like(z))
+    assert not np.isfinite(total)
+
+
+def test_first_of_equal_logits_wins() -> None:
+    loss = LOSSES["categorical_cross_entropy"]
+    z = np.random.default_rng(5).integers(0, 3, (200, 4)).astype(np.float32)
+    t = np.random.default_rng(6).integers(0, 4, (200, 1)).astype(np.float32)
+    _, right = inner(loss.loop)(z, t, np.empty_like(z))
+    assert right == (z.argmax(axis=1) == t[:, 0]).sum()
