@@ -15,6 +15,8 @@ from service.kit.changes import Changes
 from service.kit.database import Database
 from service.kit.doorbell import Doorbell
 from service.kit.edge import Edge
+from service.models.alias_routes import router as aliases
+from service.models.resolution import Names
 from service.models.routes import router as models
 from service.models.shelf import Shelf
 from service.operations.routes import router as operations
@@ -49,12 +51,15 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(settings.url)
-        shelf = Shelf(database, settings.folder("models"), settings.model_cache)
-        changes = Changes(Doorbell(settings.folder("run")), on_publish=shelf.forget_names)
+        names = Names(database)
+        shelf = Shelf(names, settings.folder("models"), settings.model_cache_bytes)
+        changes = Changes(Doorbell(settings.folder("run")), on_publish=names.rung)
         app.state.settings = settings
-        app.state.held = State(settings, database, changes, shelf)
+        app.state.held = State(settings, database, changes, names, shelf)
         changes.start()
+        names.start()
         yield
+        names.stop()
         changes.stop()
         database.close()
 
@@ -70,7 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for router in (datasets, jobs, models, predictions, operations, web):
+    for router in (datasets, jobs, models, aliases, predictions, operations, web):
         app.include_router(router)
     failures.install(app)
     openapi.install(app)

@@ -85,7 +85,9 @@ class Settings(BaseSettings):
     min_free_bytes: int = Field(
         16 << 20, ge=0, description="Uploads are refused below this much disk."
     )
-    model_cache: int = Field(256, ge=1, description="Model versions kept in memory, a process.")
+    model_cache_bytes: int = Field(
+        256 << 20, ge=1, description="Memory for loaded models, a process; the one in use stays."
+    )
 
     @property
     def url(self) -> str:

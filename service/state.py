@@ -6,6 +6,7 @@ from starlette.requests import HTTPConnection
 
 from service.kit.changes import Changes
 from service.kit.database import Database
+from service.models.resolution import Names
 from service.models.shelf import Shelf
 from service.settings import Settings
 
@@ -17,6 +18,7 @@ class State:
     settings: Settings
     database: Database
     changes: Changes
+    names: Names
     shelf: Shelf
     streams: int = 0
 

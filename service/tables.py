@@ -9,6 +9,7 @@ from sqlalchemy import (
     Dialect,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -133,23 +134,47 @@ class Event(Table):
 
 
 class Model(Table):
-    """A name under which versions are published."""
+    """A name under which versions are published.
+
+    `generation` is the registry's clock at the last change of what the name means, so that a
+    process finds what changed since it last looked.
+    """
 
     __tablename__ = "models"
 
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
     created_at: Mapped[datetime]
+    description: Mapped[str] = mapped_column(String(10_000), default="")
+    task: Mapped[str] = mapped_column(String(16))  # of the latest version, to search by
     latest_version: Mapped[int]
+    last_number: Mapped[int]  # numbers of deleted versions are not given again
+    generation: Mapped[int] = mapped_column(index=True)
+
+    __table_args__ = (Index("ix_models_task", "task", "name"),)
+
+
+class ModelTag(Table):
+    """One tag of a model."""
+
+    __tablename__ = "model_tags"
+
+    model: Mapped[str] = mapped_column(
+        ForeignKey("models.name", ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(String(256))
+
+    __table_args__ = (Index("ix_model_tags_pair", "key", "value", "model"),)
 
 
 class ModelVersion(Table):
-    """One trained network: its file is `models/<sha256>.safetensors`."""
+    """One network: its file is `models/<sha256>.safetensors`. Imported ones have no job."""
 
     __tablename__ = "model_versions"
 
     model: Mapped[str] = mapped_column(ForeignKey("models.name"), primary_key=True)
     version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), unique=True)
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"), unique=True)
     created_at: Mapped[datetime]
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     bytes: Mapped[int] = mapped_column(BigInteger)
@@ -159,3 +184,71 @@ class ModelVersion(Table):
     metrics: Mapped[Json]
     baseline: Mapped[Json]
     lineage: Mapped[Json]
+    evaluation: Mapped[Json | None]  # confusion matrix or residuals of the rows that judged it
+
+
+def _of_version(version: str = "version", **options: Any) -> ForeignKeyConstraint:
+    """A reference to a version of the row's own model."""
+    return ForeignKeyConstraint(
+        ["model", version], ["model_versions.model", "model_versions.version"], **options
+    )
+
+
+class ModelAlias(Table):
+    """A name for a version that can be moved to another."""
+
+    __tablename__ = "model_aliases"
+
+    model: Mapped[str] = mapped_column(String(100), primary_key=True)
+    alias: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int]
+    changed_at: Mapped[datetime]
+
+    __table_args__ = (_of_version(), Index("ix_model_aliases_version", "model", "version"))
+
+
+class ModelTraffic(Table):
+    """A version's share of the calls that name none; a shadow has none and is only compared."""
+
+    __tablename__ = "model_traffic"
+
+    model: Mapped[str] = mapped_column(String(100), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    percent: Mapped[int]
+    shadow: Mapped[bool]
+
+    __table_args__ = (_of_version(),)
+
+
+class ShadowRecord(Table):
+    """How a shadow's answers compare with those that were given, summed up."""
+
+    __tablename__ = "shadow_records"
+
+    model: Mapped[str] = mapped_column(String(100), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    shadow: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    rows: Mapped[int] = mapped_column(BigInteger)
+    agreed: Mapped[int] = mapped_column(BigInteger)
+    difference: Mapped[float]  # sum over rows
+    absolute_difference: Mapped[float]
+    largest_difference: Mapped[float]
+    skipped: Mapped[int] = mapped_column(BigInteger)
+    failed: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        _of_version(ondelete="CASCADE"),
+        _of_version("shadow", ondelete="CASCADE"),
+    )
+
+
+class RegistryClock(Table):
+    """One row that every change of the registry locks and advances."""
+
+    __tablename__ = "registry_clock"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    generation: Mapped[int]
+    deleted: Mapped[int]  # generation of the last deletion, which leaves no row to find

@@ -93,6 +93,13 @@ CATALOGUE = _catalogue(
         "The resource's present state does not allow this. The detail says what stands in the way.",
     ),
     (
+        "precondition-failed",
+        412,
+        "Precondition failed",
+        "If-Match or If-None-Match does not fit: somebody else changed the resource. GET it anew "
+        "and decide again.",
+    ),
+    (
         "too-large",
         413,
         "Too large",

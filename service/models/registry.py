@@ -12,7 +12,7 @@ from service.jobs.messages import Trained
 from service.jobs.queue import Lease
 from service.jobs.states import State
 from service.jobs.store import now
-from service.tables import Model, ModelVersion
+from service.tables import Model, ModelVersion, RegistryClock
 
 
 class LeaseLost(Exception):
@@ -51,17 +51,39 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def advance(session: Session, *, deleting: bool = False) -> int:
+    """Advance the registry's clock and hold it until the transaction ends; returns what it shows.
+
+    Whoever changes what a name means calls this first: changes come one after another, and a
+    process that reads the clock knows of all up to there.
+    """
+    clock = session.get_one(RegistryClock, 1, with_for_update=True, populate_existing=True)
+    clock.generation += 1
+    if deleting:
+        clock.deleted = clock.generation
+    session.flush()
+    return clock.generation
+
+
+def next_version(session: Session, name: str, task: str) -> Model:
+    """The model, made when it is new, with `latest_version` at the number now to be added."""
+    generation = advance(session)
+    model = session.get(Model, name)
+    if model is None:
+        model = Model(name=name, created_at=now(), description="", last_number=0)
+        session.add(model)
+    model.last_number += 1
+    model.latest_version, model.task, model.generation = model.last_number, task, generation
+    session.flush()
+    return model
+
+
 def publish(session: Session, lease: Lease, trained: Trained, file: StoredFile) -> int:
     """Add the next version of the job's model and end the job, together.
 
     Raises LeaseLost, and then nothing is written.
     """
-    model = session.get(Model, lease.model, with_for_update=True)
-    if model is None:
-        model = Model(name=lease.model, created_at=now(), latest_version=0)
-        session.add(model)
-    model.latest_version += 1
-    session.flush()
+    model = next_version(session, lease.model, trained.task)
     session.add(
         ModelVersion(
             model=model.name,

@@ -1,20 +1,20 @@
 """HTTP for models."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from service.kit.openapi import answers
 from service.kit.pagination import After, Limit, fetch, page
 from service.kit.schemas import Page
-from service.models import store
+from service.models import aliases, store
+from service.models.addresses import Name, Reference
+from service.models.resolution import parse_reference
 from service.models.schemas import ModelDetail, ModelResponse, VersionResponse
 from service.state import state_of
 from service.tables import Model, ModelVersion
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
-Name = Annotated[str, Path(max_length=100, description="Name of a model.", examples=["penguins"])]
-Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Version, from 1 on.", examples=[1])]
 
 
 def described(row: ModelVersion) -> VersionResponse:
@@ -50,11 +50,16 @@ def show_model(request: Request, name: Name) -> ModelDetail:
     with state_of(request).database.read() as session:
         model = store.get(session, name)
         versions = store.versions(session, name)
-    return ModelDetail(**_brief(model), versions=[described(row) for row in versions])
+        pointers = {row.alias: row.version for row in aliases.of_model(session, name)}
+    return ModelDetail(
+        **_brief(model), aliases=pointers, versions=[described(row) for row in versions]
+    )
 
 
 @router.get("/{name}/versions/{version}", summary="Show a version", responses=answers("not-found"))
-def show_version(request: Request, name: Name, version: Number) -> VersionResponse:
+def show_version(request: Request, name: Name, version: Reference) -> VersionResponse:
     """Signature, honest numbers and lineage of one version."""
-    with state_of(request).database.read() as session:
-        return described(store.version(session, name, version))
+    state = state_of(request)
+    found = state.names.find(name, parse_reference(version))
+    with state.database.read() as session:
+        return described(store.version(session, name, found.version))

@@ -50,7 +50,7 @@ class VersionResponse(Response):
     lineage: JsonObject = Field(
         description="Where it comes from: data set hash, resolved job, seed, code."
     )
-    job: str
+    job: str | None = Field(description="Null for a version that was imported.")
     sha256: str = Field(description="Of the model file; equal inputs give equal bytes.")
     bytes: int
     created_at: Moment
@@ -67,4 +67,5 @@ class ModelResponse(Response):
 class ModelDetail(ModelResponse):
     """A model with its versions, newest first."""
 
+    aliases: dict[str, int] = Field(description="The version each alias means.")
     versions: list[VersionResponse]

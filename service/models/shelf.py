@@ -1,8 +1,8 @@
-"""Models ready to predict: which version a name means now, and the loaded networks, in memory."""
+"""Loaded networks, in memory, within a bound: a version that is here answers at once."""
 
+import contextlib
 import hashlib
 import threading
-import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,75 +10,78 @@ from pathlib import Path
 from core.errors import ModelInvalid
 from core.files import load
 from core.model import Model
-from service.kit.database import Database
 from service.kit.problems import Problem
-from service.models import store
+from service.models.resolution import Names, Resolved, Wanted
 
-FRESH_SECONDS = 1.0
+OVERHEAD_BYTES = 64 << 10  # what a small model takes beside its weights, measured
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shelved:
     """A model version that can answer at once."""
 
     name: str
     version: int
     model: Model
+    sha256: str
+    shadows: tuple[Resolved, ...] = ()
 
 
 class Shelf:
-    """Resolves names through the database at most once a second, and at once after a doorbell.
+    """The models used last, up to `capacity` bytes. Versions never change, so none is ever stale.
 
-    Versions never change, so a loaded one is never stale; the least recently used are dropped.
+    A model counts with twice its file, for its weights and what is derived from them.
     """
 
-    def __init__(self, database: Database, folder: Path, capacity: int) -> None:
-        self._database = database
+    def __init__(self, names: Names, folder: Path, capacity: int) -> None:
+        self.names = names
         self._folder = folder
         self._capacity = capacity
-        self._resolved: dict[tuple[str, int | None], tuple[float, int, str]] = {}
         self._loaded: OrderedDict[str, Model] = OrderedDict()
+        self._sizes: dict[str, int] = {}
+        self.bytes = 0  # how much is held
         self._lock = threading.Lock()
 
-    def forget_names(self) -> None:
-        """Look names up anew: something was published or deleted."""
-        self._resolved.clear()
-
-    def at_hand(self, name: str, version: int | None) -> Shelved | None:
+    def at_hand(self, name: str, wanted: Wanted = None, key: str | None = None) -> Shelved | None:
         """The model when no file or database is needed for it; else None, and `fetch` it."""
-        known = self._resolved.get((name, version))
-        if known is None or known[0] < time.monotonic():
+        resolved = self.names.at_hand(name, wanted, key)
+        if resolved is None:
             return None
-        model = self._loaded.get(known[2])
-        return None if model is None else Shelved(name, known[1], model)
+        model = self._loaded.get(resolved.sha256)
+        if model is None:
+            return None
+        with contextlib.suppress(KeyError):  # dropped this moment; it answers all the same
+            self._loaded.move_to_end(resolved.sha256)
+        return Shelved(name, resolved.version, model, resolved.sha256, resolved.shadows)
 
-    def fetch(self, name: str, version: int | None) -> Shelved:
+    def fetch(self, name: str, wanted: Wanted = None, key: str | None = None) -> Shelved:
         """The model, read if need be. Raises Problem not-found or model-unreadable."""
-        with self._database.read() as session:
-            row = store.version(session, name, version)
-        model = self._load(row.sha256)
-        if len(self._resolved) > 100_000:
-            self._resolved.clear()
-        self._resolved[name, version] = (time.monotonic() + FRESH_SECONDS, row.version, row.sha256)
-        return Shelved(name, row.version, model)
+        resolved = self.names.find(name, wanted, key)
+        model = self.load(resolved.sha256)
+        return Shelved(name, resolved.version, model, resolved.sha256, resolved.shadows)
 
-    def _load(self, sha256: str) -> Model:
+    def load(self, sha256: str) -> Model:
+        """The network of a file. Raises Problem model-unreadable."""
         with self._lock:
-            if sha256 in self._loaded:
+            model = self._loaded.get(sha256)
+            if model is not None:
                 self._loaded.move_to_end(sha256)
-                return self._loaded[sha256]
-            model = self._read(sha256)
+                return model
+            model, size = self._read(sha256)
             self._loaded[sha256] = model
-            while len(self._loaded) > self._capacity:
-                self._loaded.popitem(last=False)
+            self._sizes[sha256] = size
+            self.bytes += size
+            while self.bytes > self._capacity and len(self._loaded) > 1:
+                dropped, _ = self._loaded.popitem(last=False)
+                self.bytes -= self._sizes.pop(dropped)
             return model
 
-    def _read(self, sha256: str) -> Model:
+    def _read(self, sha256: str) -> tuple[Model, int]:
         try:
             content = (self._folder / f"{sha256}.safetensors").read_bytes()
             if hashlib.sha256(content).hexdigest() != sha256:
                 raise ModelInvalid("its checksum does not fit")
-            return load(content)
+            return load(content), OVERHEAD_BYTES + 2 * len(content)
         except (OSError, ModelInvalid) as error:
             detail = (
                 "The file of this version is missing or damaged. Retrain it or restore a backup."

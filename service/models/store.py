@@ -26,10 +26,9 @@ def versions(session: Session, name: str) -> list[ModelVersion]:
     return list(session.scalars(found.order_by(ModelVersion.version.desc())))
 
 
-def version(session: Session, name: str, number: int | None) -> ModelVersion:
-    """One version, the latest for None. Raises Problem not-found."""
-    wanted = get(session, name).latest_version if number is None else number
-    found = session.get(ModelVersion, (name, wanted))
+def version(session: Session, name: str, number: int) -> ModelVersion:
+    """One version. Raises Problem not-found."""
+    found = session.get(ModelVersion, (name, number))
     if found is None:
         raise not_found("version of this model")
     return found

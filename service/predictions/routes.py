@@ -1,16 +1,18 @@
 """HTTP for predictions: bytes in, bytes out, one model call between."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import orjson
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from core.errors import DataError
 from service.kit.bodies import documented, fields_problem, parse_json, read_body, require_json
 from service.kit.openapi import answers
 from service.kit.problems import FieldError, Problem, pointer
+from service.models.addresses import Name, Reference, RoutingKey
+from service.models.resolution import Wanted, parse_reference
 from service.models.shelf import Shelved
 from service.predictions.schemas import EXAMPLE, PredictRequest, PredictResponse
 from service.state import State, state_of
@@ -20,8 +22,6 @@ FAILURES = answers(
     "malformed-json", "not-found", "too-large", "unsupported-media-type",
     "invalid-request", "rows-invalid", "model-unreadable",
 )  # fmt: skip
-Name = Annotated[str, Path(max_length=100, description="Name of a model.", examples=["penguins"])]
-Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Version.", examples=[1])]
 SMALL_ROWS = 64  # more than these are computed in a thread, so that others are not kept waiting
 
 
@@ -36,14 +36,17 @@ _decode = msgspec.json.Decoder(Rows).decode
 
 @router.post(
     "/{name}/predict",
-    summary="Predict with the latest version",
+    summary="Predict with the version in traffic",
     response_model=PredictResponse,
     openapi_extra=documented(PredictRequest, penguin=EXAMPLE),
     responses=FAILURES,
 )
-async def predict_latest(request: Request, name: Name) -> Response:
-    """One prediction a row. Rows are records by column name, or arrays in signature order."""
-    return await _answer(request, name, None)
+async def predict(request: Request, name: Name, routing_key: RoutingKey = None) -> Response:
+    """One prediction a row. Rows are records by column name, or arrays in signature order.
+
+    The version is the latest, unless the model's traffic is split; `version` says which it was.
+    """
+    return await _answer(request, name, None, routing_key)
 
 
 @router.post(
@@ -53,18 +56,18 @@ async def predict_latest(request: Request, name: Name) -> Response:
     openapi_extra=documented(PredictRequest, penguin=EXAMPLE),
     responses=FAILURES,
 )
-async def predict_version(request: Request, name: Name, version: Number) -> Response:
-    """As the shorter address, with a version that never changes."""
-    return await _answer(request, name, version)
+async def predict_version(request: Request, name: Name, version: Reference) -> Response:
+    """As the shorter address, with a version that never changes, an alias, or `latest`."""
+    return await _answer(request, name, parse_reference(version), None)
 
 
-async def _answer(request: Request, name: str, version: int | None) -> Response:
+async def _answer(request: Request, name: str, wanted: Wanted, key: str | None) -> Response:
     state = state_of(request)
     require_json(request.headers)
     rows = read_rows(await read_body(request, state.settings.max_predict_bytes), state)
-    shelved = state.shelf.at_hand(name, version)
+    shelved = state.shelf.at_hand(name, wanted, key)
     if shelved is None:
-        shelved = await run_in_threadpool(state.shelf.fetch, name, version)
+        shelved = await run_in_threadpool(state.shelf.fetch, name, wanted, key)
     if len(rows) > SMALL_ROWS:
         body = await run_in_threadpool(compute, shelved, rows)
     else:

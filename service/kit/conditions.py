@@ -1,0 +1,50 @@
+"""Conditional requests (RFC 9110, section 13): entity tags, 304, and no lost updates."""
+
+import hashlib
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Header, Request
+from starlette.responses import Response
+
+from service.kit.problems import Problem
+
+IfMatch = Annotated[
+    str | None,
+    Header(
+        max_length=1024,
+        description="Only change what still has this ETag; 412 otherwise.",
+        examples=["*"],
+    ),
+]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(max_length=1024, description="`*`: only create, never replace; 412 otherwise."),
+]
+
+
+def tag(value: Any) -> str:
+    """The entity tag of JSON: equal content, equal tag."""
+    return f'"{hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]}"'
+
+
+def names(header: str, etag: str) -> bool:
+    """Whether a list of entity tags names this one, weakly compared; `*` names everything."""
+    held = (item.strip() for item in header.split(","))
+    return any(item == "*" or item.removeprefix("W/") == etag for item in held)
+
+
+def not_modified(request: Request, etag: str) -> Response | None:
+    """304 when the caller holds this very representation."""
+    held = request.headers.get("if-none-match")
+    if held is None or not names(held, etag):
+        return None
+    return Response(status_code=304, headers={"ETag": etag, "Cache-Control": "no-cache"})
+
+
+def require(if_match: str | None, if_none_match: str | None, etag: str | None) -> None:
+    """Raise 412 unless the state (None: not there) is one that the caller expects."""
+    if if_match is not None and (etag is None or not names(if_match, etag)):
+        raise Problem("precondition-failed", "If-Match names another state than the present one.")
+    if if_none_match is not None and etag is not None and names(if_none_match, etag):
+        raise Problem("precondition-failed", "If-None-Match excludes the present state.")
