@@ -18,7 +18,9 @@ from service.kit.edge import Edge
 from service.models.alias_routes import router as aliases
 from service.models.resolution import Names
 from service.models.routes import router as models
+from service.models.shadows import Shadows
 from service.models.shelf import Shelf
+from service.models.traffic_routes import router as traffic
 from service.operations.routes import router as operations
 from service.predictions.routes import router as predictions
 from service.settings import Settings
@@ -55,10 +57,13 @@ def create_app(settings: Settings) -> FastAPI:
         shelf = Shelf(names, settings.folder("models"), settings.model_cache_bytes)
         changes = Changes(Doorbell(settings.folder("run")), on_publish=names.rung)
         app.state.settings = settings
-        app.state.held = State(settings, database, changes, names, shelf)
+        shadows = Shadows(shelf, database)
+        app.state.held = State(settings, database, changes, names, shelf, shadows)
         changes.start()
         names.start()
+        shadows.start()
         yield
+        shadows.stop()
         names.stop()
         changes.stop()
         database.close()
@@ -75,7 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for router in (datasets, jobs, models, aliases, predictions, operations, web):
+    for router in (datasets, jobs, models, aliases, traffic, predictions, operations, web):
         app.include_router(router)
     failures.install(app)
     openapi.install(app)

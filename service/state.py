@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 from service.kit.changes import Changes
 from service.kit.database import Database
 from service.models.resolution import Names
+from service.models.shadows import Shadows
 from service.models.shelf import Shelf
 from service.settings import Settings
 
@@ -20,6 +21,7 @@ class State:
     changes: Changes
     names: Names
     shelf: Shelf
+    shadows: Shadows
     streams: int = 0
 
 

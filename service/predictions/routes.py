@@ -13,6 +13,7 @@ from service.kit.openapi import answers
 from service.kit.problems import FieldError, Problem, pointer
 from service.models.addresses import Name, Reference, RoutingKey
 from service.models.resolution import Wanted, parse_reference
+from service.models.shadows import Shadows
 from service.models.shelf import Shelved
 from service.predictions.schemas import EXAMPLE, PredictRequest, PredictResponse
 from service.state import State, state_of
@@ -69,9 +70,9 @@ async def _answer(request: Request, name: str, wanted: Wanted, key: str | None) 
     if shelved is None:
         shelved = await run_in_threadpool(state.shelf.fetch, name, wanted, key)
     if len(rows) > SMALL_ROWS:
-        body = await run_in_threadpool(compute, shelved, rows)
+        body = await run_in_threadpool(compute, shelved, rows, state.shadows)
     else:
-        body = compute(shelved, rows)
+        body = compute(shelved, rows, state.shadows)
     return Response(body, media_type="application/json")
 
 
@@ -90,12 +91,13 @@ def read_rows(raw: bytes, state: State) -> list[Any]:
     return rows
 
 
-def compute(shelved: Shelved, rows: list[Any]) -> bytes:
+def compute(shelved: Shelved, rows: list[Any], shadows: Shadows) -> bytes:
     """The answer's bytes. Raises Problem rows-invalid naming row and column."""
     try:
         prediction = shelved.model.predict_records(rows)
     except DataError as error:
         raise _rows_invalid(error) from None
+    shadows.note(shelved, rows, prediction)
     return orjson.dumps(
         {
             "model": shelved.name,
