@@ -4,7 +4,8 @@ import hashlib
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Header, Request
+from fastapi import Header
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from service.kit.problems import Problem
@@ -21,6 +22,17 @@ IfNoneMatch = Annotated[
     str | None,
     Header(max_length=1024, description="`*`: only create, never replace; 412 otherwise."),
 ]
+Held = Annotated[
+    str | None,
+    Header(
+        alias="If-None-Match",
+        max_length=1024,
+        description="ETags that the caller holds; 304 when the present one is among them.",
+    ),
+]
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The caller holds the present representation."}
+}
 
 
 def tag(value: Any) -> str:
@@ -34,12 +46,13 @@ def names(header: str, etag: str) -> bool:
     return any(item == "*" or item.removeprefix("W/") == etag for item in held)
 
 
-def not_modified(request: Request, etag: str) -> Response | None:
-    """304 when the caller holds this very representation."""
-    held = request.headers.get("if-none-match")
-    if held is None or not names(held, etag):
-        return None
-    return Response(status_code=304, headers={"ETag": etag, "Cache-Control": "no-cache"})
+def tagged(response: Response, body: BaseModel, etag: str, held: str | None) -> Any:
+    """The body with its ETag, to be asked for again before use; 304 when the caller holds it."""
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if held is not None and names(held, etag):
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    return body
 
 
 def require(if_match: str | None, if_none_match: str | None, etag: str | None) -> None:

@@ -1,12 +1,12 @@
 """HTTP for aliases: names that move from version to version while callers keep their address."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from service.kit.bodies import documented, json_body
-from service.kit.conditions import IfMatch, IfNoneMatch, not_modified
+from service.kit.conditions import NOT_MODIFIED, Held, IfMatch, IfNoneMatch, tagged
 from service.kit.openapi import answers
 from service.kit.schemas import Moment
 from service.kit.schemas import Request as Body
@@ -49,15 +49,18 @@ def announce(state: State) -> None:
 
 
 @router.get(
-    "", summary="Show an alias", response_model=AliasResponse, responses=answers("not-found")
+    "",
+    summary="Show an alias",
+    response_model=AliasResponse,
+    responses={**NOT_MODIFIED, **answers("not-found")},
 )
-def show_alias(request: Request, response: Response, name: Name, alias: Alias) -> object:
+def show_alias(
+    request: Request, response: Response, name: Name, alias: Alias, held: Held = None
+) -> Any:
     """The version it means now. Its `ETag` is for `If-Match` when moving it."""
     with state_of(request).database.read() as session:
         found = aliases.get(session, name, alias)
-    etag = str(aliases.etag(found))
-    response.headers["ETag"] = etag
-    return not_modified(request, etag) or shown(found)
+    return tagged(response, shown(found), str(aliases.etag(found)), held)
 
 
 @router.put(

@@ -12,7 +12,7 @@ from service.jobs.messages import Trained
 from service.jobs.queue import Lease
 from service.jobs.states import State
 from service.jobs.store import now
-from service.tables import Model, ModelVersion, RegistryClock
+from service.tables import Json, Model, ModelVersion, RegistryClock
 
 
 class LeaseLost(Exception):
@@ -24,13 +24,38 @@ class StoredFile:
     """A file named by its content."""
 
     sha256: str
-    bytes: int
+    path: Path
+    content: bytes
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        return len(self.content)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a version besides its file. No job made it when it was imported."""
+
+    job_id: str | None
+    task: str
+    target: str
+    signature: Json
+    metrics: Json
+    baseline: Json
+    lineage: Json
+    evaluation: Json | None = None
+
+
+def file_of(folder: Path, sha256: str) -> Path:
+    """Where the file with this content is."""
+    return folder / f"{sha256}.safetensors"
 
 
 def keep(folder: Path, content: bytes) -> StoredFile:
     """Write a model file that survives power loss: write, fsync, rename, fsync the folder."""
     sha256 = hashlib.sha256(content).hexdigest()
-    path = folder / f"{sha256}.safetensors"
+    path = file_of(folder, sha256)
     if not path.exists():
         part = folder / f".{sha256}.{os.getpid()}.part"
         with part.open("wb") as file:
@@ -39,7 +64,7 @@ def keep(folder: Path, content: bytes) -> StoredFile:
             os.fsync(file.fileno())
         part.rename(path)
         sync_folder(folder)
-    return StoredFile(sha256, len(content))
+    return StoredFile(sha256, path, content)
 
 
 def sync_folder(folder: Path) -> None:
@@ -78,31 +103,42 @@ def next_version(session: Session, name: str, task: str) -> Model:
     return model
 
 
+def add_version(session: Session, name: str, file: StoredFile, facts: Facts) -> int:
+    """Add the next version of a model, the model too when it is new; returns its number."""
+    model = next_version(session, name, facts.task)
+    keep(file.path.parent, file.content)  # again: an equal version may just have been deleted
+    session.add(
+        ModelVersion(
+            model=name,
+            version=model.latest_version,
+            created_at=now(),
+            sha256=file.sha256,
+            bytes=file.bytes,
+            **vars(facts),
+        )
+    )
+    session.flush()
+    return model.latest_version
+
+
 def publish(session: Session, lease: Lease, trained: Trained, file: StoredFile) -> int:
     """Add the next version of the job's model and end the job, together.
 
     Raises LeaseLost, and then nothing is written.
     """
-    model = next_version(session, lease.model, trained.task)
-    session.add(
-        ModelVersion(
-            model=model.name,
-            version=model.latest_version,
-            job_id=lease.job_id,
-            created_at=now(),
-            sha256=file.sha256,
-            bytes=file.bytes,
-            task=trained.task,
-            target=lease.spec["target"],
-            signature=trained.signature,
-            metrics=trained.metrics,
-            baseline=trained.baseline,
-            lineage=trained.lineage,
-        )
+    facts = Facts(
+        job_id=lease.job_id,
+        task=trained.task,
+        target=lease.spec["target"],
+        signature=trained.signature,
+        metrics=trained.metrics,
+        baseline=trained.baseline,
+        lineage=trained.lineage,
     )
+    version = add_version(session, lease.model, file, facts)
     result = {
-        "model": model.name,
-        "version": model.latest_version,
+        "model": lease.model,
+        "version": version,
         "metrics": trained.metrics,
         "baseline": trained.baseline,
         "best_epoch": trained.best_epoch,
@@ -111,4 +147,4 @@ def publish(session: Session, lease: Lease, trained: Trained, file: StoredFile) 
     }
     if not queue.settle(session, lease, State.SUCCEEDED, result=result, epoch=trained.epoch):
         raise LeaseLost
-    return model.latest_version
+    return version

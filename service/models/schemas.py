@@ -1,10 +1,10 @@
 """Models as they go out."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, TypeAdapter
 
-from service.kit.schemas import JsonObject, Moment, Response
+from service.kit.schemas import JsonObject, Moment, Request, Response, Text
 
 
 class Feature(Response):
@@ -60,12 +60,38 @@ class ModelResponse(Response):
     """A name and its versions."""
 
     name: str
+    task: str = Field(description="Of the latest version.")
     latest_version: int
+    description: str
+    tags: dict[str, str]
     created_at: Moment
 
 
 class ModelDetail(ModelResponse):
-    """A model with its versions, newest first."""
+    """A model with its newest versions."""
 
     aliases: dict[str, int] = Field(description="The version each alias means.")
-    versions: list[VersionResponse]
+    versions: list[VersionResponse] = Field(description="The newest 100, newest first.")
+
+
+TagKey = Annotated[Text, Field(min_length=1, max_length=64)]
+TagValue = Annotated[Text, Field(max_length=256)]
+
+
+def _no_more_than_text(text: str) -> str:
+    _TEXT.validate_python(text.replace("\n", " ").replace("\t", " "))
+    return text
+
+
+_TEXT: TypeAdapter[str] = TypeAdapter(Text)
+
+
+class ModelPatch(Request):
+    """What to change, as a JSON merge patch (RFC 7396): what is left out stays as it is."""
+
+    description: Annotated[str, AfterValidator(_no_more_than_text)] | None = Field(
+        None, max_length=10_000, description="Plain text or Markdown; null empties it."
+    )
+    tags: dict[TagKey, TagValue | None] | None = Field(
+        None, max_length=50, description="Tags to set, null for those to remove; null removes all."
+    )

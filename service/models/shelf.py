@@ -11,6 +11,7 @@ from core.errors import ModelInvalid
 from core.files import load
 from core.model import Model
 from service.kit.problems import Problem
+from service.models.registry import file_of
 from service.models.resolution import Names, Resolved, Wanted
 
 OVERHEAD_BYTES = 64 << 10  # what a small model takes beside its weights, measured
@@ -57,7 +58,12 @@ class Shelf:
     def fetch(self, name: str, wanted: Wanted = None, key: str | None = None) -> Shelved:
         """The model, read if need be. Raises Problem not-found or model-unreadable."""
         resolved = self.names.find(name, wanted, key)
-        model = self.load(resolved.sha256)
+        try:
+            model = self.load(resolved.sha256)
+        except Problem:  # its file went between: the version was deleted, or is really damaged
+            self.names.rung()
+            resolved = self.names.find(name, wanted, key)
+            model = self.load(resolved.sha256)
         return Shelved(name, resolved.version, model, resolved.sha256, resolved.shadows)
 
     def load(self, sha256: str) -> Model:
@@ -78,7 +84,7 @@ class Shelf:
 
     def _read(self, sha256: str) -> tuple[Model, int]:
         try:
-            content = (self._folder / f"{sha256}.safetensors").read_bytes()
+            content = file_of(self._folder, sha256).read_bytes()
             if hashlib.sha256(content).hexdigest() != sha256:
                 raise ModelInvalid("its checksum does not fit")
             return load(content), OVERHEAD_BYTES + 2 * len(content)

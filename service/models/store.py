@@ -7,11 +7,6 @@ from service.kit.problems import not_found
 from service.tables import Model, ModelVersion
 
 
-def query() -> Select[Model]:
-    """All models."""
-    return select(Model)
-
-
 def get(session: Session, name: str) -> Model:
     """The model. Raises Problem not-found."""
     model = session.get(Model, name)
@@ -20,10 +15,9 @@ def get(session: Session, name: str) -> Model:
     return model
 
 
-def versions(session: Session, name: str) -> list[ModelVersion]:
-    """All versions of a model, newest first."""
-    found = select(ModelVersion).where(ModelVersion.model == name)
-    return list(session.scalars(found.order_by(ModelVersion.version.desc())))
+def versions(name: str) -> Select[ModelVersion]:
+    """All versions of a model."""
+    return select(ModelVersion).where(ModelVersion.model == name)
 
 
 def version(session: Session, name: str, number: int) -> ModelVersion:

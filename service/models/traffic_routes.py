@@ -1,12 +1,12 @@
 """HTTP for traffic: which versions answer the calls that name none, and which only watch."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from service.kit.bodies import documented, json_body
-from service.kit.conditions import IfMatch, not_modified
+from service.kit.conditions import NOT_MODIFIED, Held, IfMatch, tagged
 from service.kit.openapi import answers
 from service.kit.schemas import Moment
 from service.kit.schemas import Request as Body
@@ -95,17 +95,19 @@ def shown(name: str, plan: Plan) -> TrafficResponse:
 
 
 @router.get(
-    "", summary="Show the traffic", response_model=TrafficResponse, responses=answers("not-found")
+    "",
+    summary="Show the traffic",
+    response_model=TrafficResponse,
+    responses={**NOT_MODIFIED, **answers("not-found")},
 )
-def show_traffic(request: Request, response: Response, name: Name) -> object:
+def show_traffic(request: Request, response: Response, name: Name, held: Held = None) -> Any:
     """Shares and shadows; an empty split means that the latest version answers. The `ETag` is
     for `If-Match` when changing it.
     """
     with state_of(request).database.read() as session:
         store.get(session, name)
         plan = traffic.read(session, name)
-    response.headers["ETag"] = plan.etag
-    return not_modified(request, plan.etag) or shown(name, plan)
+    return tagged(response, shown(name, plan), plan.etag, held)
 
 
 @router.put(

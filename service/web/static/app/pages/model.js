@@ -31,7 +31,7 @@ export function Model({ name }) {
 			<div class="stack"><${Asking} version=${version} /></div>
 			<div class="stack">
 				<section class="card" aria-labelledby="worth">
-					<header><h2 id="worth">Result</h2><a href=${link("jobs", version.job)}>Training run</a></header>
+					<header><h2 id="worth">Result</h2>${version.job ? html`<a href=${link("jobs", version.job)}>Training run</a>` : html`<span class="quiet">Imported</span>`}</header>
 					<${Result} metrics=${version.metrics} baseline=${version.baseline} task=${version.task} />
 				</section>
 				<${Lineage} version=${version} />
