@@ -19,7 +19,7 @@ run: $(RUNTIME) ## start the service and train on real data, until Ctrl-C
 setup: $(DEV) ## create .venv with all that development needs
 
 test: $(DEV) ## run every test
-	@scripts/chromium
+	@scripts/test-tools
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: static ## lint, types, import contract, migrations and the fast tests

@@ -45,6 +45,7 @@ class Regression:
     task = "regression"
     outputs = 1
     labels = None
+    names = None
     kind = "number"
 
     def truth(self, column: Column, rows: Indices) -> NDArray[np.float64]:

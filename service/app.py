@@ -16,6 +16,7 @@ from service.kit.database import Database
 from service.kit.doorbell import Doorbell
 from service.kit.edge import Edge
 from service.models.alias_routes import router as aliases
+from service.models.document_routes import router as documents
 from service.models.resolution import Names
 from service.models.routes import router as models
 from service.models.shadows import Shadows
@@ -80,7 +81,17 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for router in (datasets, jobs, models, aliases, traffic, predictions, operations, web):
+    for router in (
+        datasets,
+        jobs,
+        models,
+        aliases,
+        traffic,
+        documents,
+        predictions,
+        operations,
+        web,
+    ):
         app.include_router(router)
     failures.install(app)
     openapi.install(app)

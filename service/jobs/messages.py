@@ -30,6 +30,7 @@ class Trained(msgspec.Struct, frozen=True, tag="trained"):
     baseline: dict[str, Any]
     signature: dict[str, Any]
     lineage: dict[str, Any]
+    evaluation: dict[str, Any]
     task: str
     epoch: float
     best_epoch: int

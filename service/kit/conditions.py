@@ -46,13 +46,22 @@ def names(header: str, etag: str) -> bool:
     return any(item == "*" or item.removeprefix("W/") == etag for item in held)
 
 
+def validators(etag: str) -> dict[str, str]:
+    """Headers of an answer that may be kept, and has to be asked for again before use."""
+    return {"ETag": etag, "Cache-Control": "no-cache"}
+
+
+def not_modified(etag: str, held: str | None) -> Response | None:
+    """304 when the caller holds this very representation."""
+    if held is None or not names(held, etag):
+        return None
+    return Response(status_code=304, headers=validators(etag))
+
+
 def tagged(response: Response, body: BaseModel, etag: str, held: str | None) -> Any:
-    """The body with its ETag, to be asked for again before use; 304 when the caller holds it."""
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if held is not None and names(held, etag):
-        return Response(status_code=304, headers=headers)
-    response.headers.update(headers)
-    return body
+    """The body with its ETag, or 304."""
+    response.headers.update(validators(etag))
+    return not_modified(etag, held) or body
 
 
 def require(if_match: str | None, if_none_match: str | None, etag: str | None) -> None:

@@ -134,6 +134,7 @@ def publish(session: Session, lease: Lease, trained: Trained, file: StoredFile) 
         metrics=trained.metrics,
         baseline=trained.baseline,
         lineage=trained.lineage,
+        evaluation=trained.evaluation,
     )
     version = add_version(session, lease.model, file, facts)
     result = {

@@ -13,6 +13,7 @@ from typing import Any
 from core import metrics
 from core.baselines import baseline
 from core.errors import DataError
+from core.evidence import evidence
 from core.files import dump
 from core.losses import LOSSES
 from core.model import Model
@@ -31,6 +32,7 @@ from service.jobs.messages import (
     decode_assignment,
     encode,
 )
+from service.worker.environment import ENVIRONMENT
 
 CODE_VERSION = version("sigmoid")
 STEP_SECONDS = 0.1  # how long compiled code runs between two reports
@@ -118,7 +120,12 @@ def _train(assignment: Assignment) -> Iterator[Message]:
         metrics=metrics.evaluate(task, truth, output),
         baseline=baseline(task, target.truth(column, parts.train), truth, _class_count(target)),
         signature=model.signature(),
-        lineage=lineage(assignment),
+        lineage={**lineage(assignment), "environment": ENVIRONMENT},
+        evaluation={
+            **evidence(task, truth, output, target.names),
+            "judged_by": "validation" if judged else "training",
+            "training_rows": len(parts.train),
+        },
         task=task,
         epoch=fit.position,
         best_epoch=fit.best_epoch,
@@ -153,7 +160,9 @@ def _network(spec: dict[str, Any], inputs: int, outputs: int) -> Network:
 
 
 def lineage(assignment: Assignment) -> dict[str, Any]:
-    """All that the model follows from; equal lineage gives equal bytes."""
+    """All that the model follows from, and is written into its file: equal lineage on equal
+    machines gives equal bytes.
+    """
     return {
         "dataset_sha256": assignment.dataset_sha256,
         "spec": assignment.spec,
