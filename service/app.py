@@ -15,13 +15,10 @@ from service.kit.changes import Changes
 from service.kit.database import Database
 from service.kit.doorbell import Doorbell
 from service.kit.edge import Edge
-from service.models.alias_routes import router as aliases
-from service.models.document_routes import router as documents
 from service.models.resolution import Names
-from service.models.routes import router as models
+from service.models.routers import ROUTERS as MODELS
 from service.models.shadows import Shadows
 from service.models.shelf import Shelf
-from service.models.traffic_routes import router as traffic
 from service.operations.routes import router as operations
 from service.predictions.routes import router as predictions
 from service.settings import Settings
@@ -81,17 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for router in (
-        datasets,
-        jobs,
-        models,
-        aliases,
-        traffic,
-        documents,
-        predictions,
-        operations,
-        web,
-    ):
+    for router in (datasets, jobs, *MODELS, predictions, operations, web):
         app.include_router(router)
     failures.install(app)
     openapi.install(app)

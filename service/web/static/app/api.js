@@ -39,6 +39,7 @@ export const metrics = (id) => get(`${at("jobs", id)}/metrics?max_points=2000`);
 export const model = (name) => get(at("models", name));
 export const models = (limit) => get(`v1/models?limit=${limit}`);
 export const version = (name, number) => get(`${at("models", name)}/versions/${number}`);
+export const reportPath = (name, number) => `${at("models", name)}/versions/${number}/report`;
 export const predictPath = (name, number) => `${at("models", name)}/versions/${number}/predict`;
 export const predict = (name, number, rows) => post(predictPath(name, number), { rows });
 

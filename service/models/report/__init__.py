@@ -1,0 +1,1 @@
+"""A version as one HTML page that needs nothing else: to read, print, keep and send on."""

@@ -1,0 +1,9 @@
+"""All that is reachable of models, for the application to include."""
+
+from service.models.alias_routes import router as aliases
+from service.models.document_routes import router as documents
+from service.models.report_routes import router as reports
+from service.models.routes import router as models
+from service.models.traffic_routes import router as traffic
+
+ROUTERS = (models, aliases, traffic, documents, reports)
