@@ -1,8 +1,10 @@
 """Rows as JSON has them, turned into a network's inputs: strictly, and fast for a single row."""
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -42,8 +44,22 @@ class RecordReader:
         None is a missing value; a boolean is no number, and a number no text.
         """
         cells = [self._in_order(row, at) for at, row in enumerate(rows)]
+        return self._inputs(cells, self._checked_numbers(cells))
+
+    def read_typed(self, cells: Sequence[Cells]) -> tuple[Matrix, list[Warning_]]:
+        """As `read`, of rows in signature order whose cells are known to be of their column's
+        type: float, str or bool, and None where missing. Raises DataError.
+        """
+        try:
+            return self._inputs(cells, self._packed_numbers(cells))
+        except struct.error:  # a number is missing
+            return self._inputs(cells, self._checked_numbers(cells))
+
+    def _inputs(
+        self, cells: Sequence[Cells], numbers: NDArray[np.float64]
+    ) -> tuple[Matrix, list[Warning_]]:
         found: dict[int, Warning_] = {}
-        block = self._number_block(cells, found)
+        block = self._scaled(numbers, found)
         if not self._level_features:
             return block, list(found.values())
         matrix = np.zeros((len(cells), self.preprocessor.width), dtype=np.float32)
@@ -97,24 +113,46 @@ class RecordReader:
                 raise _misfit(row, names, at)
             return cells if len(names) > 1 else (cells,)
         if not isinstance(row, list | tuple):
-            raise WrongType("Expected a record by column name, or an array.", row=at)
+            message = f"Expected a record by column name, or an array; got {_kind(row)}."
+            raise WrongType(message, row=at)
         if len(row) != len(names):
-            message = f"Expected {len(names)} values, one a column, in the signature's order."
+            message = (
+                f"Expected {len(names)} values, one a column, in the signature's order; "
+                f"got {len(row)}."
+            )
             raise WrongType(message, row=at)
         return row
 
-    def _number_block(self, cells: list[Cells], found: dict[int, Warning_]) -> Matrix:
-        """The scaled numbers of all rows: (rows, numbers)."""
-        numbers = cells
-        if self._level_features:
-            numbers = [[row[position] for position, _ in self._numbers] for row in cells]
+    def _of_numbers(self, cells: Sequence[Cells]) -> list[Cells]:
+        """The cells of the columns of numbers alone."""
+        if not self._level_features:
+            return list(cells)
+        positions = [position for position, _ in self._numbers]
+        return [[row[position] for position in positions] for row in cells]
+
+    def _packed_numbers(self, cells: Sequence[Cells]) -> NDArray[np.float64]:
+        """The numbers (rows, numbers) of rows without a missing one. Raises struct.error.
+
+        Packing is twice as fast as np.array on nested sequences, and knows no None.
+        """
+        shape = len(cells), len(self._numbers)
+        flat = chain.from_iterable(self._of_numbers(cells))
+        packed = struct.pack(f"{shape[0] * shape[1]}d", *flat)
+        return np.frombuffer(packed).reshape(shape)
+
+    def _checked_numbers(self, cells: Sequence[Cells]) -> NDArray[np.float64]:
+        """The numbers (rows, numbers), the missing ones filled in. Raises DataError."""
+        numbers = self._of_numbers(cells)
         for at, row in enumerate(numbers):
             if not _NUMBERS.issuperset(map(type, row)):
                 numbers[at] = self._filled(row, at)
         try:
-            values = np.array(numbers, dtype=np.float64).reshape(len(cells), len(self._numbers))
+            return np.array(numbers, dtype=np.float64).reshape(len(cells), len(self._numbers))
         except OverflowError:  # a whole number beyond float64
-            values = np.array([[_float(cell) for cell in row] for row in numbers])
+            return np.array([[_float(cell) for cell in row] for row in numbers])
+
+    def _scaled(self, values: NDArray[np.float64], found: dict[int, Warning_]) -> Matrix:
+        """The network's inputs for the numbers; what is out of range goes to `found`."""
         offset, scale, minimum, maximum = self._scaling
         inside = (values >= minimum) & (values <= maximum)
         if inside.all():  # where the scaled training rows are, and so finite
@@ -142,8 +180,7 @@ class RecordReader:
             elif type(cell) in _NUMBERS:
                 filled.append(cell)
             else:
-                message = "Expected a number, or null where it is missing."
-                raise WrongType(message, column=feature.name, row=at)
+                raise _wrong_type("a number", cell, feature.name, at)
         return filled
 
     def _write_levels(self, feature: LevelFeature, column: list[Any], out: Matrix) -> int:
@@ -156,8 +193,7 @@ class RecordReader:
                     raise missing_value(feature.name, at)
                 position = feature.most_frequent
             elif type(cell) is not expected:
-                message = f"Expected {feature.expected}, or null where it is missing."
-                raise WrongType(message, column=feature.name, row=at)
+                raise _wrong_type(feature.expected, cell, feature.name, at)
             else:
                 position = positions.get(cell, -1)
             if feature.type == "boolean":
@@ -169,6 +205,22 @@ class RecordReader:
             else:
                 unseen += 1
         return unseen
+
+
+_KINDS = {
+    bool: "a boolean", int: "a number", float: "a number", str: "text", list: "an array",
+    tuple: "an array", dict: "an object",
+}  # fmt: skip
+
+
+def _kind(value: object) -> str:
+    """What a value is, never which."""
+    return _KINDS.get(type(value), "something else")
+
+
+def _wrong_type(expected: str, cell: object, column: str, row: int) -> WrongType:
+    message = f"Expected {expected}, or null where it is missing; got {_kind(cell)}."
+    return WrongType(message, column=column, row=row)
 
 
 def _float(cell: float) -> float:

@@ -111,8 +111,10 @@ class Classes:
         """The network's output as the probability of each class: (rows, classes)."""
         if self.task == "multiclass":
             return output.astype(np.float64)
-        second = output[:, 0].astype(np.float64)
-        return np.stack((1.0 - second, second), axis=1)
+        both = np.empty((len(output), 2))
+        both[:, 1] = output[:, 0]
+        np.subtract(1.0, both[:, 1], out=both[:, 0])
+        return both
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

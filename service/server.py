@@ -7,6 +7,7 @@ import sys
 import uvicorn
 
 from service.app import create_app
+from service.predictions.lane import FastLane
 from service.settings import Settings
 
 
@@ -15,10 +16,10 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """Signal handler."""
-        app = self.config.app
-        held = getattr(app.state, "held", None)  # type: ignore[union-attr]
-        if held is not None:
-            held.changes.drain()
+        lane = self.config.app
+        assert isinstance(lane, FastLane)
+        if lane.held is not None:
+            lane.held.changes.drain()
         super().handle_exit(sig, frame)  # type: ignore[arg-type]
 
 
@@ -30,7 +31,7 @@ def main(descriptor: int) -> None:
     )
     logging.getLogger("alembic").setLevel("WARNING")
     config = uvicorn.Config(
-        create_app(settings),
+        FastLane(create_app(settings)),
         loop="auto",
         http="httptools",
         ws="none",

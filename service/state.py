@@ -1,6 +1,6 @@
 """What the API process holds while it lives, for routes to reach."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
@@ -9,6 +9,7 @@ from service.kit.database import Database
 from service.models.resolution import Names
 from service.models.shadows import Shadows
 from service.models.shelf import Shelf
+from service.predictions.plan import Plans
 from service.settings import Settings
 
 
@@ -22,6 +23,7 @@ class State:
     names: Names
     shelf: Shelf
     shadows: Shadows
+    plans: Plans = field(default_factory=Plans)
     streams: int = 0
 
 

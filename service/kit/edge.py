@@ -4,7 +4,7 @@ import ipaddress
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -22,6 +22,9 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+RAW_SECURITY_HEADERS = [
+    (name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()
+]
 
 
 class Edge:
@@ -33,7 +36,7 @@ class Edge:
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str]) -> None:
         self.app = app
-        self.hosts = {"localhost", *(host.lower() for host in hosts)}
+        self.hosts = frozenset(host.lower() for host in hosts)
         self.origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,8 +45,7 @@ class Edge:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        asked = headers.get("x-request-id", "")
-        request_id = asked if _REQUEST_ID.fullmatch(asked) else os.urandom(8).hex()
+        request_id = request_id_for(headers.get("x-request-id", ""))
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def complete(message: Message) -> None:
@@ -63,7 +65,7 @@ class Edge:
 
     def _refusal(self, method: str, headers: Headers) -> Problem | None:
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or not self._knows(hosts[0]):
+        if len(hosts) != 1 or not knows_host(hosts[0], self.hosts):
             return Problem(
                 "invalid-host", "The Host header is missing, doubled or not allowed here."
             )
@@ -79,18 +81,25 @@ class Edge:
             )
         return None
 
-    def _knows(self, host: str) -> bool:
-        match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?", host)
-        if match is None:
-            return False
-        name = match[1].lower().strip("[]")
-        if name in self.hosts:
-            return True
-        try:
-            ipaddress.ip_address(name)  # rebinding always comes with a name
-        except ValueError:
-            return False
+
+def request_id_for(asked: str) -> str:
+    """The caller's own id for a request where it is one, else a fresh one."""
+    return asked if _REQUEST_ID.fullmatch(asked) else os.urandom(8).hex()
+
+
+def knows_host(host: str, hosts: Container[str]) -> bool:
+    """Whether a Host header names this service: localhost, a plain address, or one of `hosts`."""
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?", host)
+    if match is None:
+        return False
+    name = match[1].lower().strip("[]")
+    if name == "localhost" or name in hosts:
         return True
+    try:
+        ipaddress.ip_address(name)  # rebinding always comes with a name
+    except ValueError:
+        return False
+    return True
 
 
 def urlsplit_host(origin: str) -> str:

@@ -13,6 +13,18 @@ class PredictRequest(Request):
     """Rows to predict, as records by column name or as arrays in signature order."""
 
     rows: list[dict[str, Cell]] | list[list[Cell]] = Field(min_length=1)
+    top_k: int | None = Field(
+        None,
+        ge=1,
+        description="Probabilities of so many classes only, the likeliest first. For classes.",
+    )
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="The second label is predicted from this probability on, the first below; "
+        "otherwise the likelier of them. For models with two classes.",
+    )
 
 
 class Prediction(Response):

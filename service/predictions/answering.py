@@ -1,0 +1,133 @@
+"""From a body's bytes to the answer's: the plain way where it goes, and the one that explains."""
+
+from typing import Any
+
+import msgspec
+import orjson
+
+from core.errors import DataError
+from core.model import Prediction
+from core.targets import Classes, Target
+from service.kit.bodies import fields_problem, may_have_twins, parse_json, refuse_twins
+from service.kit.problems import FieldError, Problem, pointer
+from service.models.shelf import Shelved
+from service.predictions.plan import Body, Options
+from service.predictions.schemas import PredictRequest
+from service.settings import Settings
+from service.state import State
+
+SMALL_BYTES = 1 << 16  # a larger body is computed in a thread, so that others are not kept waiting
+_decode = msgspec.json.Decoder(Body).decode
+Answers = list[dict[str, Any]]
+
+
+def plain_answer(state: State, shelved: Shelved, raw: bytes) -> bytes | None:
+    """The answer to a body without any fault; None for one that has to be looked at closely.
+
+    Raises DataError for a row that the model refuses.
+    """
+    plan = state.plans.of(shelved.model)
+    if plan is None or shelved.shadows:
+        return None
+    question = plan.read(raw)
+    if question is None:
+        return None
+    rows, options = question
+    if not 0 < len(rows) <= state.settings.max_predict_rows:
+        return None
+    if options is not None and _misfit(options, shelved.model.target) is not None:
+        return None
+    answers, warnings = shelved.model.answer(rows)
+    return _written(shelved, answers, warnings, options)
+
+
+def answer(state: State, shelved: Shelved, raw: bytes) -> bytes:
+    """The answer. Raises Problem with what is wrong with the body, or with which row."""
+    try:
+        found = plain_answer(state, shelved, raw)
+    except DataError as error:
+        raise rows_invalid(error) from None
+    if found is not None:
+        return found
+    body = _read(raw, state.settings)
+    wrong = _misfit(body, shelved.model.target)
+    if wrong is not None:
+        raise wrong
+    try:
+        prediction = shelved.model.predict_records(body.rows)
+    except DataError as error:
+        raise rows_invalid(error) from None
+    state.shadows.note(shelved, body.rows, prediction)
+    return written(shelved, prediction, body)
+
+
+def written(shelved: Shelved, prediction: Prediction, options: Options | None = None) -> bytes:
+    """A prediction as the route answers it."""
+    return _written(shelved, shelved.model.listed(prediction), prediction.warnings, options)
+
+
+def _written(
+    shelved: Shelved, answers: Answers, warnings: list[dict[str, Any]], options: Options | None
+) -> bytes:
+    if options is not None:
+        answers = _shaped(answers, options, shelved.model.target)
+    return orjson.dumps(
+        {
+            "model": shelved.name,
+            "version": shelved.version,
+            "predictions": answers,
+            "warnings": warnings,
+        }
+    )
+
+
+def _shaped(answers: Answers, options: Options, target: Target) -> Answers:
+    """The answers as the options want them."""
+    if not isinstance(target, Classes):  # and so there are no options, as `_misfit` saw
+        return answers
+    if options.threshold is not None:
+        name = target.names[1]
+        for one in answers:
+            one["label"] = target.labels[one["probabilities"][name] >= options.threshold]
+    if options.top_k is not None:
+        for one in answers:
+            ranked = sorted(one["probabilities"].items(), key=lambda pair: -pair[1])
+            one["probabilities"] = dict(ranked[: options.top_k])
+    return answers
+
+
+def _misfit(options: Options, target: Target) -> Problem | None:
+    """Why the options do not go with the model; None when they do."""
+    found: list[tuple[tuple[str, ...], str, str]] = []
+    if options.top_k is not None and not isinstance(target, Classes):
+        message = "This model predicts a number; top_k is for models that predict classes."
+        found.append((("top_k",), message, "not_classes"))
+    if options.threshold is not None and target.task != "binary":
+        message = "threshold is for models with two classes; this one has another task."
+        found.append((("threshold",), message, "not_binary"))
+    return fields_problem(list(found)) if found else None
+
+
+def _read(raw: bytes, settings: Settings) -> Body:
+    """The body. Raises 400 or 422 in the words of every other route."""
+    try:
+        body = _decode(raw)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        body = None
+    if body is None or not body.rows:
+        parse_json(PredictRequest, raw)
+        raise fields_problem([(("rows",), "Expected a list of records or of arrays.", "list_type")])
+    keys = 1 + (body.top_k is not None) + (body.threshold is not None)
+    if may_have_twins(raw, keys + sum(len(row) for row in body.rows if isinstance(row, dict))):
+        refuse_twins(raw)
+    if len(body.rows) > settings.max_predict_rows:
+        sentence = f"At most {settings.max_predict_rows} rows at once."
+        raise fields_problem([(("rows",), sentence, "too_long")])
+    return body
+
+
+def rows_invalid(error: DataError) -> Problem:
+    """422 that names row and column."""
+    parts = ["rows", *(part for part in (error.row, error.column) if part is not None)]
+    found = FieldError(pointer(*parts), str(error), error.code)
+    return Problem("rows-invalid", str(error), [found])
