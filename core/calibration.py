@@ -88,6 +88,13 @@ def temper(probabilities: NDArray[Any], temperature: float) -> Floats:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
+def calibrate(task: str, y_true: NDArray[Any], output: NDArray[Any]) -> Calibration:
+    """Learn from the judging rows, as `core.metrics.evaluate` takes them."""
+    if task == "regression":
+        return calibrate_values(y_true, output)
+    return calibrate_classes(y_true, output)
+
+
 def calibrate_classes(y_true: NDArray[np.int64], probabilities: NDArray[Any]) -> Calibration:
     """Learn from the classes (rows,) and the probabilities (rows, classes) of the judging rows."""
     temperature = _temperature(y_true, probabilities)

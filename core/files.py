@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from core.activations import ACTIVATIONS
+from core.calibration import Calibration
 from core.errors import ModelInvalid
 from core.model import Model
 from core.network import Floats, Network
@@ -68,6 +69,8 @@ def _bytes(model: Model) -> bytes:
         "network": model.network.to_dict(),
         "metadata": model.metadata,
     }
+    if model.calibration is not None:
+        description["calibration"] = model.calibration.to_dict()
     text = json.dumps(
         description, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     )
@@ -95,8 +98,15 @@ def _read(content: bytes) -> Model:
         network=network,
         theta=np.concatenate(parts),
         target=target_from_dict(description["target"]),
+        calibration=_calibration(description),
         metadata=description["metadata"],
     )
+
+
+def _calibration(description: dict[str, Any]) -> Calibration | None:
+    if "calibration" not in description:
+        return None
+    return Calibration.from_dict(description["calibration"])
 
 
 def _check(model: Model) -> None:

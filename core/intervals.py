@@ -120,7 +120,8 @@ Measure = Callable[[Floats], Floats]
 
 
 def _mean(values: Floats) -> Measure:
-    return lambda weights: np.asarray(weights @ values / len(values))
+    share = values / len(values)
+    return lambda weights: np.asarray(weights @ share)
 
 
 def _quantities(y_true: NDArray[Any], output: NDArray[Any]) -> dict[str, Measure]:
@@ -130,7 +131,7 @@ def _quantities(y_true: NDArray[Any], output: NDArray[Any]) -> dict[str, Measure
 
     def r2(weights: Floats) -> Floats:
         spread = weights @ np.square(centred) - np.square(weights @ centred) / rows
-        return 1.0 - weights @ squares / spread
+        return np.asarray(1.0 - weights @ squares / spread)
 
     return {
         "rmse": lambda weights: np.sqrt(weights @ squares / rows),

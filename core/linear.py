@@ -116,7 +116,7 @@ def _solve(x: NDArray[Any], y: Floats) -> Linear:
         centred = x[first : first + BLOCK] - middle
         square += centred.T @ centred
         product += centred.T @ (y[first : first + BLOCK] - level)
-    weights = np.linalg.solve(square, product)
+    weights = np.asarray(np.linalg.solve(square, product), np.float64)
     return Linear(weights, level - middle @ weights, "identity")
 
 

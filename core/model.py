@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.calibration import Calibration
 from core.columns import Indices, Table
 from core.errors import NonFinite
 from core.features import Matrix, Warning_
@@ -38,7 +39,8 @@ class Prediction:
 class Model:
     """A network with what surrounds it.
 
-    theta: (network.parameter_count,) float32 or float64. metadata: JSON about the training
+    theta: (network.parameter_count,) float32 or float64. calibration: what the rows that judged it
+    taught about its doubt; None where there were none. metadata: JSON about the training
     (metrics, lineage), carried along and not read here.
     """
 
@@ -48,6 +50,7 @@ class Model:
     network: Network
     theta: Floats
     target: Target
+    calibration: Calibration | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def predict(self, table: Table) -> Prediction:

@@ -74,7 +74,7 @@ def _show(client: Client, console: Console) -> None:
             console,
             f"The model {MODEL} is here already, version {version['version']}; not trained again.",
         )
-        print_metrics(console, version["lineage"]["spec"], version["metrics"], version["baseline"])
+        print_metrics(console, version["lineage"]["spec"], version)
     _predict(client, console, dataset)
     say(console, f"\n  page   {client.url}/\n  docs   {client.url}/docs\n  model  {address}")
 

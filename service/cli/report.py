@@ -44,31 +44,53 @@ def print_training(console: Console, job: Json, result: Json, address: str) -> N
         f"{_STOPPED.get(result['stop_reason'], result['stop_reason'])}, "
         f"best epoch {result['best_epoch']}, seed {job['seed']}",
     )
-    print_metrics(console, job, result["metrics"], result["baseline"])
+    print_metrics(console, job, result)
     say(console, f"Model: {address}")
 
 
-def print_metrics(console: Console, job: Json, metrics: Json, baseline: Json) -> None:
-    """Each metric beside the one of the trivial model that always gives the same answer.
+def print_metrics(console: Console, job: Json, worth: Json) -> None:
+    """Each metric with its interval, beside those of linear or logistic regression and of the
+    trivial model that always gives the same answer, and whether the network is needed at all.
 
-    Says which rows they are of: those set aside for validation, or those it learned from.
+    worth: a job's result or a model's version. Says which rows they are of: those set aside for
+    validation, or those it learned from.
     """
     trivial = "always the mean" if job["task"] == "regression" else "always the majority"
     rows = "validation" if job["training"]["validation"] else "training"
+    metrics, baseline, linear = worth["metrics"], worth["baseline"], worth["linear"]
     numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
     table = Table(f"on {rows} rows", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("this model", justify="right", style="bold")
+    table.add_column("95% interval", justify="right", style="dim")
+    table.add_column("linear" if job["task"] == "regression" else "logistic", justify="right")
     table.add_column(trivial, justify="right")
     for name, value in numbers.items():
-        other = baseline.get(name)
-        table.add_row(name.replace("_", " "), figure(value), "" if other is None else figure(other))
+        others = (linear.get(name), baseline.get(name))
+        table.add_row(
+            name.replace("_", " "),
+            figure(value),
+            _between(worth["intervals"].get(name)),
+            *("" if other is None else figure(other) for other in others),
+        )
     if console.is_terminal:
         console.print(table)
+        say(console, f"better than a linear model? {_verdict(worth['better_than_linear'])}")
         return
     for name, value in numbers.items():
         other = baseline.get(name)
         beside = "" if other is None else f"  baseline {figure(other)}"
         say(console, f"{rows} {name} {figure(value)}{beside}")
+    say(console, f"better than linear {_verdict(worth['better_than_linear'])}")
+
+
+def _between(interval: Json | None) -> str:
+    return "" if interval is None else f"{figure(interval['low'])} to {figure(interval['high'])}"
+
+
+def _verdict(comparison: Json | None) -> str:
+    if comparison is None:
+        return "not compared"
+    return f"{comparison['verdict']} (p = {comparison['p_value']:.2g})"
 
 
 def print_predictions(

@@ -14,6 +14,7 @@ from service.kit.schemas import (
     Response,
     Text,
 )
+from service.models.schemas import Comparison, Intervals, Linear
 
 ActivationName = Literal["sigmoid", "tanh", "relu", "leaky_relu", "identity"]
 TaskName = Literal["regression", "binary", "multiclass"]
@@ -163,6 +164,9 @@ class JobResult(Response):
     baseline: JsonObject = Field(
         description="The same metrics for always answering the majority or the mean."
     )
+    intervals: Intervals
+    linear: Linear
+    better_than_linear: Comparison | None = None
     best_epoch: int
     stop_reason: str
     training_seconds: float

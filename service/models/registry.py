@@ -19,6 +19,9 @@ class LeaseLost(Exception):
     """Somebody else has the job by now; the transaction must not commit."""
 
 
+APPRAISED = ("intervals", "linear", "better_than_linear")  # of an evaluation, for everybody
+
+
 @dataclass(frozen=True)
 class StoredFile:
     """A file named by its content."""
@@ -142,6 +145,7 @@ def publish(session: Session, lease: Lease, trained: Trained, file: StoredFile) 
         "version": version,
         "metrics": trained.metrics,
         "baseline": trained.baseline,
+        **{name: trained.evaluation[name] for name in APPRAISED},
         "best_epoch": trained.best_epoch,
         "stop_reason": trained.stop_reason,
         "training_seconds": trained.seconds,

@@ -14,6 +14,7 @@ from service.kit.schemas import Page
 from service.models import aliases, removal, search, store
 from service.models.addresses import Name, Reference
 from service.models.alias_routes import announce
+from service.models.registry import APPRAISED
 from service.models.resolution import parse_reference
 from service.models.schemas import ModelDetail, ModelPatch, ModelResponse, VersionResponse
 from service.state import State, state_of
@@ -30,9 +31,11 @@ MOST_TAGS = 50
 
 def described(row: ModelVersion) -> VersionResponse:
     """A version as it goes out."""
-    fields = VersionResponse.model_fields.keys() - {"job"}
+    fields = VersionResponse.model_fields.keys() - {"job", *APPRAISED}
+    evaluation = row.evaluation or {}
+    appraisal = {name: evaluation[name] for name in APPRAISED if name in evaluation}
     return VersionResponse.model_validate(
-        {**{name: getattr(row, name) for name in fields}, "job": row.job_id}
+        {**{name: getattr(row, name) for name in fields}, **appraisal, "job": row.job_id}
     )
 
 

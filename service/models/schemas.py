@@ -37,6 +37,37 @@ class Signature(Response):
     target: TargetDescription
 
 
+class Interval(Response):
+    """Where a figure lies with 95% confidence, by bootstrap over the judging rows."""
+
+    low: float
+    high: float
+
+
+class Comparison(Response):
+    """Whether the network's losses are lower than those of linear or logistic regression, on the
+    same rows: squared error for numbers, log loss for classes.
+    """
+
+    verdict: Literal["yes", "no", "cannot tell"]
+    difference: float = Field(
+        description="Mean loss of linear minus ours: above 0, ours is better."
+    )
+    low: float
+    high: float
+    p_value: float = Field(description="Of the paired sign-flip test, two-sided.")
+
+
+Intervals = Annotated[dict[str, Interval], Field(default_factory=dict)]
+Linear = Annotated[
+    JsonObject,
+    Field(
+        default_factory=dict,
+        description="The same metrics of linear or logistic regression on the same split.",
+    ),
+]
+
+
 class VersionResponse(Response):
     """One trained network."""
 
@@ -47,6 +78,9 @@ class VersionResponse(Response):
     signature: Signature
     metrics: JsonObject
     baseline: JsonObject
+    intervals: Intervals
+    linear: Linear
+    better_than_linear: Comparison | None = None
     lineage: JsonObject = Field(
         description="Where it comes from: data set hash, resolved job, seed, code."
     )

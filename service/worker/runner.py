@@ -10,8 +10,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from core import metrics
-from core.baselines import baseline
+from core.appraisal import Judged, appraise
+from core.calibration import calibrate
 from core.errors import DataError
 from core.evidence import evidence
 from core.files import dump
@@ -20,7 +20,7 @@ from core.model import Model
 from core.network import Layer, Network
 from core.preprocessing import Preprocessor
 from core.splits import split
-from core.targets import Regression, Target, fit_target
+from core.targets import Regression, fit_target
 from core.training import Epoch, Fit, Recipe
 from service.datasets.reading import read_table
 from service.jobs.messages import (
@@ -102,6 +102,12 @@ def _train(assignment: Assignment) -> Iterator[Message]:
             "/training/optimizer/learning_rate",
         )
         return
+    judges = parts.validation if judged else parts.train
+    truth = target.truth(column, judges)
+    output = target.decode(network.forward(fit.theta, xv if judged else x))
+    trained_on = Judged(x, y, target.truth(column, parts.train))
+    judged_on = Judged(xv, yv, truth) if judged else trained_on
+    appraisal = appraise(target, network.link, trained_on, judged_on, output, spec["seed"])
     model = Model(
         task=task,
         target_name=name,
@@ -109,20 +115,19 @@ def _train(assignment: Assignment) -> Iterator[Message]:
         network=network,
         theta=fit.theta,
         target=target,
+        calibration=calibrate(task, truth, output) if judged else None,
         metadata={"lineage": lineage(assignment)},
     )
-    judges = parts.validation if judged else parts.train
-    truth = target.truth(column, judges)
-    output = target.decode(network.forward(fit.theta, xv if judged else x))
     yield Trained(
         points=points,
         model=dump(model),
-        metrics=metrics.evaluate(task, truth, output),
-        baseline=baseline(task, target.truth(column, parts.train), truth, _class_count(target)),
+        metrics=appraisal.pop("metrics"),
+        baseline=appraisal.pop("baseline"),
         signature=model.signature(),
         lineage={**lineage(assignment), "environment": ENVIRONMENT},
         evaluation={
             **evidence(task, truth, output, target.names),
+            **appraisal,
             "judged_by": "validation" if judged else "training",
             "training_rows": len(parts.train),
         },
@@ -148,10 +153,6 @@ def _paced(fit: Fit, deadline: float, rows: int) -> Iterator[tuple[list[Epoch], 
         rate = (fit.position - before) * rows / took
         steps = max(1, min(1 << 20, int(steps * STEP_SECONDS / took)))
         yield epochs, rate
-
-
-def _class_count(target: Target) -> int | None:
-    return None if target.labels is None else len(target.labels)
 
 
 def _network(spec: dict[str, Any], inputs: int, outputs: int) -> Network:

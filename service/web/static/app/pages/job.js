@@ -88,7 +88,7 @@ function Figures({ job, points: all, live }) {
 			<section class="card side" aria-labelledby="inside">
 				<header><h2 id="inside">${job.result ? "Result" : "Inside the network"}</h2></header>
 				${job.result
-					? html`<${Result} metrics=${job.result.metrics} baseline=${job.result.baseline} task=${job.task} rows=${job.training.validation ? "validation" : "training"} />`
+					? html`<${Result} of=${job.result} task=${job.task} rows=${job.training.validation ? "validation" : "training"} />`
 					: html`<${Diagram} inputs=${job.features.length} layers=${job.network.layers} target=${job.target} saturation=${points.at(-1)?.saturation} />`}
 			</section>
 			<section class="card"><${Chart} title=${score} x=${x} lines=${pair("score")} mark=${mark} ceiling=${1} format=${isClasses ? share : number} /></section>

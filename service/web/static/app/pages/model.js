@@ -32,8 +32,8 @@ export function Model({ name }) {
 			<div class="stack">
 				<section class="card" aria-labelledby="worth">
 					<header><h2 id="worth">Result</h2>${version.job ? html`<a href=${link("jobs", version.job)}>Training run</a>` : html`<span class="quiet">Imported</span>`}</header>
-					<${Result} metrics=${version.metrics} baseline=${version.baseline} task=${version.task} />
 					<p><a href=${api.reportPath(version.model, version.version)}>Report to keep, print or send on</a></p>
+					<${Result} of=${version} task=${version.task} />
 				</section>
 				<${Lineage} version=${version} />
 			</div>
