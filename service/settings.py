@@ -29,6 +29,13 @@ class Settings(BaseSettings):
         le=256,
         description="Jobs that train at the same time. One core stays free for predictions.",
     )
+    api_processes: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="API processes that share the port. Each predicts on a core of its own and "
+        "keeps models in memory of its own.",
+    )
     allowed_hosts: list[str] = Field(
         default_factory=list,
         description="Names this service answers to besides localhost and plain addresses; "

@@ -1,7 +1,8 @@
-"""The process tree of one machine: a small parent that keeps an API and an agent alive.
+"""The process tree of one machine: a small parent that keeps APIs and an agent alive.
 
-The parent opens the listening socket once and hands it down, so a restarted API loses no
-connection that waits in the backlog.
+The parent opens the listening sockets and hands them down, so a restarted API loses no connection
+that waits in the backlog. Several APIs have a socket each on the same port (SO_REUSEPORT): the
+kernel then spreads connections over them, which it does not over waiters on one socket.
 """
 
 import contextlib
@@ -12,8 +13,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from service.kit.database import Database
 from service.kit.migrations import NewerSchema, migrate
@@ -111,27 +113,28 @@ def serve(
 ) -> int:
     """Run until SIGINT or SIGTERM; returns the exit status. Raises StartError."""
     prepare(settings)
-    parts, listener = [], None
+    parts = []
+    listeners = listen(settings) if api else []
     environment = {**os.environ, **_CHILD_ENVIRONMENT, **exported(settings)}
-    if api:
-        listener = listen(settings)
+    for number, listener in enumerate(listeners, 1):
         descriptor = listener.fileno()
         command = [sys.executable, "-m", "service.server", str(descriptor)]
-        parts.append(Part("api", command, (descriptor,), environment))
+        name = "api" if len(listeners) == 1 else f"api {number}"
+        parts.append(Part(name, command, (descriptor,), environment))
     if workers:
         parts.append(Part("worker", [sys.executable, "-m", "service.worker"], (), environment))
     stopping = _Stop()
     for part in parts:
         part.tend()
     if on_ready is not None:
-        on_ready(address(settings, listener))
+        on_ready(address(settings, listeners))
     failed = _tend(parts, stopping)
     for part in parts:
         part.stop()
     deadline = time.monotonic() + GRACE_SECONDS
     for part in parts:
         part.join(deadline)
-    if listener is not None:
+    for listener in listeners:
         listener.close()
     if failed is not None:
         raise StartError(f"The {failed.name} process ends as soon as it starts; its log says why.")
@@ -204,30 +207,50 @@ def prepare(settings: Settings) -> None:
         database.close()
 
 
-def listen(settings: Settings) -> socket.socket:
-    """The listening socket. Raises StartError when the port is taken."""
+def listen(settings: Settings) -> list[socket.socket]:
+    """A listening socket for each API process. Raises StartError when the port is taken."""
     try:
         family, _, _, _, place = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
-        listener.listen(512)
+        # Alone first: sockets that share a port would not notice another service on it.
+        alone = _bound(family, place, shared=False)
+        if settings.api_processes == 1:
+            listeners = [alone]
+        else:
+            place = alone.getsockname()
+            alone.close()
+            count = settings.api_processes
+            listeners = [_bound(family, place, shared=True) for _ in range(count)]
+        for listener in listeners:
+            listener.listen(512)
+            listener.set_inheritable(True)
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
         raise StartError(
             f"Cannot listen on {where}: {error.strerror}. Choose another --port."
         ) from error
-    listener.set_inheritable(True)
+    return listeners
+
+
+def _bound(family: int, place: Any, *, shared: bool) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listener.bind(place)
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 
-def address(settings: Settings, listener: socket.socket | None) -> str:
+def address(settings: Settings, listeners: Sequence[socket.socket]) -> str:
     """The URL to open in a browser on this machine."""
-    if listener is None:
+    if not listeners:
         return ""
-    host, port = listener.getsockname()[:2]
+    host, port = listeners[0].getsockname()[:2]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
 

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from service.settings import Settings
-from service.supervisor import address, listen
+from service.supervisor import StartError, address, listen
 from tests.conftest import free_port, running
 
 
@@ -50,11 +51,27 @@ def test_a_process_that_never_starts_ends_the_service(tmp_path: Path) -> None:
 
 
 def test_port_zero_takes_a_free_one() -> None:
-    listener = listen(Settings(port=0))
+    for processes in (1, 3):
+        settings = Settings(port=0, api_processes=processes)
+        listeners = listen(settings)
 
-    assert listener.getsockname()[1] > 0
-    assert address(Settings(port=0), listener).startswith("http://127.0.0.1:")
-    listener.close()
+        assert len(listeners) == processes
+        assert len({listener.getsockname()[1] for listener in listeners} - {0}) == 1
+        assert address(settings, listeners).startswith("http://127.0.0.1:")
+        for listener in listeners:
+            listener.close()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_port_that_is_taken_is_noticed(processes: int) -> None:
+    first = listen(Settings(port=0, api_processes=2))
+    settings = Settings(port=first[0].getsockname()[1], api_processes=processes)
+
+    with pytest.raises(StartError, match="Cannot listen"):
+        listen(settings)
+
+    for listener in first:
+        listener.close()
 
 
 def test_an_idle_connection_does_not_keep_others_out(server: str) -> None:
