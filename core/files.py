@@ -56,10 +56,10 @@ def load(content: bytes) -> Model:
 
 def _bytes(model: Model) -> bytes:
     tensors = {}
-    for layer, (weights, biases) in enumerate(model.network.views(model.theta)):
-        # safetensors 0.8 writes other memory orders wrongly without an error.
-        tensors[f"layers.{layer}.weight"] = np.ascontiguousarray(weights)
-        tensors[f"layers.{layer}.bias"] = np.ascontiguousarray(biases)
+    for layer, block in enumerate(model.network.blocks(model.theta)):
+        for part, values in block.named().items():
+            # safetensors 0.8 writes other memory orders wrongly without an error.
+            tensors[f"layers.{layer}.{part}"] = np.ascontiguousarray(values)
     description = {
         "format": FORMAT,
         "task": model.task,
@@ -88,15 +88,12 @@ def _read(content: bytes) -> Model:
     if description["format"] != FORMAT:
         raise ValueError("unknown format")
     network = Network.from_dict(description["network"])
-    parts: list[Floats] = []
-    for layer in range(len(network.layers) + 1):
-        parts += [tensors[f"layers.{layer}.weight"].ravel(), tensors[f"layers.{layer}.bias"]]
     return Model(
         task=description["task"],
         target_name=description["target_name"],
         preprocessor=Preprocessor.from_dict(description["preprocessor"]),
         network=network,
-        theta=np.concatenate(parts),
+        theta=_theta(network, tensors),
         target=target_from_dict(description["target"]),
         calibration=_calibration(description),
         metadata=description["metadata"],
@@ -107,6 +104,20 @@ def _calibration(description: dict[str, Any]) -> Calibration | None:
     if "calibration" not in description:
         return None
     return Calibration.from_dict(description["calibration"])
+
+
+def _theta(network: Network, tensors: dict[str, Any]) -> Floats:
+    """The flat vector of a file's tensors. Raises KeyError or ValueError where they do not fit."""
+    dtypes = {values.dtype for values in tensors.values()}
+    if len(dtypes) != 1:
+        raise ValueError("its tensors are of several types")
+    if sum(values.size for values in tensors.values()) != network.parameter_count:
+        raise ValueError("its tensors do not fit the network")
+    theta: Floats = np.zeros(network.parameter_count, dtypes.pop())
+    for layer, block in enumerate(network.blocks(theta)):
+        for part, values in block.named().items():
+            values[...] = tensors[f"layers.{layer}.{part}"].reshape(values.shape)
+    return theta
 
 
 def _check(model: Model) -> None:

@@ -1,7 +1,8 @@
 """What a network is: layers, one flat parameter vector, and the forward pass in plain NumPy."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -13,26 +14,86 @@ Floats = NDArray[np.floating[Any]]
 Link = Literal["identity", "sigmoid", "softmax"]
 
 
+BATCH_NORM_EPSILON = 1e-5  # added to a variance, as Ioffe & Szegedy (2015) and torch do
+
+
 @dataclass(frozen=True)
 class Layer:
-    """A hidden layer: how many units, and their activation."""
+    """A hidden layer: x ↦ dropout(activation(batch_norm(x W) + b)).
+
+    alpha: the activation's parameter, None for its default. dropout: share of the activations
+    that a training step leaves out. batch_norm: scale γ (z - mean)/√(variance + ε), where the
+    biases are its β. bias: whether there are biases at all.
+    """
 
     units: int
     activation: str
+    alpha: float | None = None
+    dropout: float = 0.0
+    batch_norm: bool = False
+    bias: bool = True
+
+    @property
+    def slope(self) -> float:
+        """The activation's parameter, its default where none was chosen."""
+        return ACTIVATIONS[self.activation].alpha if self.alpha is None else self.alpha
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """A layer as prediction needs it: x ↦ activation(x weights + biases).
+
+    weights: (in, out). biases: (out,). alpha: the activation's parameter.
+    """
+
+    weights: Floats
+    biases: Floats
+    activation: str
+    alpha: float
+
+    def forward(self, x: Floats) -> Floats:
+        """The layer's answers for rows x (rows, in): (rows, out)."""
+        value = ACTIVATIONS[self.activation].value
+        return cast(Floats, value(x @ self.weights + self.biases, self.alpha))
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A layer's parts of the flat vector, as views into it.
+
+    weights: (in, out). biases: (out,). scale, mean, variance: (out,) of the batch norm, else None.
+    """
+
+    weights: Floats
+    biases: Floats
+    scale: Floats | None = None
+    mean: Floats | None = None
+    variance: Floats | None = None
+
+    def named(self) -> dict[str, Floats]:
+        """The parts by the names that files use."""
+        parts = {"weight": self.weights, "bias": self.biases, "scale": self.scale}
+        parts |= {"mean": self.mean, "variance": self.variance}
+        return {name: part for name, part in parts.items() if part is not None}
 
 
 @dataclass(frozen=True)
 class Network:
-    """A multi-layer perceptron's shape. Its parameters are a flat vector W₀ b₀ W₁ b₁ … .
+    """A multi-layer perceptron's shape.
 
+    Its parameters are one flat vector W₀ b₀ W₁ b₁ … with the scale γ of a batch norm after the
+    layer's biases, and behind all that is learned the running mean and variance of each batch
+    norm. The biases of a layer without are there, and 0.
     link: how the last layer's sums become the answer (the inverse link of a generalised linear
-    model): identity for numbers, sigmoid for two classes, softmax for more.
+    model): identity for numbers, sigmoid for two classes or several labels, softmax for more.
+    input_dropout: share of the inputs that a training step leaves out.
     """
 
     inputs: int
     layers: tuple[Layer, ...]
     outputs: int
     link: Link
+    input_dropout: float = field(default=0.0, kw_only=True)
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -45,24 +106,68 @@ class Network:
         return (*(layer.activation for layer in self.layers), "identity")
 
     @cached_property
+    def alphas(self) -> tuple[float, ...]:
+        """The parameter of each of these activations."""
+        return (*(layer.slope for layer in self.layers), 0.0)
+
+    @cached_property
+    def normalized(self) -> tuple[bool, ...]:
+        """Which layers normalise their sums; the last never does."""
+        return (*(layer.batch_norm for layer in self.layers), False)
+
+    @cached_property
+    def offsets(self) -> tuple[int, ...]:
+        """Where each layer's parameters start, and where the last ones end."""
+        found = [0]
+        for (n, m), norm in zip(pairwise(self.sizes), self.normalized, strict=True):
+            found.append(found[-1] + (n + 1 + norm) * m)
+        return tuple(found)
+
+    @cached_property
+    def learned_count(self) -> int:
+        """How many parameters are learned: the first of the vector."""
+        return self.offsets[-1]
+
+    @cached_property
     def parameter_count(self) -> int:
-        """Length of the parameter vector."""
-        return sum((n + 1) * m for n, m in zip(self.sizes, self.sizes[1:], strict=False))
+        """Length of the parameter vector, running statistics included."""
+        return self.learned_count + 2 * sum(
+            layer.units for layer in self.layers if layer.batch_norm
+        )
+
+    def blocks(self, theta: Floats) -> list[Block]:
+        """Each layer's parameters, as views into `theta`."""
+        found, statistics = [], self.learned_count
+        shapes = zip(pairwise(self.sizes), self.offsets, self.normalized, strict=False)
+        for (n, m), start, norm in shapes:
+            weights = theta[start : start + n * m].reshape(n, m)
+            biases = theta[start + n * m : start + (n + 1) * m]
+            if not norm:
+                found.append(Block(weights, biases))
+                continue
+            scale = theta[start + (n + 1) * m : start + (n + 2) * m]
+            mean = theta[statistics : statistics + m]
+            variance = theta[statistics + m : statistics + 2 * m]
+            found.append(Block(weights, biases, scale, mean, variance))
+            statistics += 2 * m
+        return found
 
     def views(self, theta: Floats) -> list[tuple[Floats, Floats]]:
         """Weights (n_in, n_out) and biases (n_out,) of each layer, as views into `theta`."""
-        found, start = [], 0
-        for n, m in zip(self.sizes, self.sizes[1:], strict=False):
-            weights = theta[start : start + n * m].reshape(n, m)
-            biases = theta[start + n * m : start + (n + 1) * m]
-            found.append((weights, biases))
-            start += (n + 1) * m
-        return found
+        return [(block.weights, block.biases) for block in self.blocks(theta)]
+
+    def dense(self, theta: Floats) -> tuple[Dense, ...]:
+        """The network as plain dense layers: batch norm folded in, dropout gone.
+
+        Weights are views into `theta` where there is nothing to fold.
+        """
+        layers = zip(self.blocks(theta), self.activations, self.alphas, strict=True)
+        return tuple(Dense(*_folded(block), name, alpha) for block, name, alpha in layers)
 
     def logits(self, theta: Floats, x: Floats) -> Floats:
         """The last layer's sums for rows x (rows, inputs): shape (rows, outputs)."""
-        for (weights, biases), name in zip(self.views(theta), self.activations, strict=True):
-            x = ACTIVATIONS[name].value(x @ weights + biases)
+        for layer in self.dense(theta):
+            x = layer.forward(x)
         return x
 
     def forward(self, theta: Floats, x: Floats) -> Floats:
@@ -70,14 +175,27 @@ class Network:
         return apply_link(self.link, self.logits(theta, x))
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
+        """As JSON; what has its default is left out, as files of older versions leave it out."""
+        return _chosen(self) | {"layers": [_chosen(layer) for layer in self.layers]}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Network":
         """From JSON."""
-        layers = tuple(Layer(layer["units"], layer["activation"]) for layer in data["layers"])
-        return cls(data["inputs"], layers, data["outputs"], data["link"])
+        layers = tuple(Layer(**layer) for layer in data["layers"])
+        return cls(**{**data, "layers": layers})
+
+
+def _chosen(part: Network | Layer) -> dict[str, Any]:
+    values, plain = asdict(part), {field.name: field.default for field in fields(part)}
+    return {name: value for name, value in values.items() if value != plain[name]}
+
+
+def _folded(block: Block) -> tuple[Floats, Floats]:
+    """Weights and biases that give the normalised sums: γ (x W - μ)/√(σ² + ε) + β."""
+    if block.scale is None or block.mean is None or block.variance is None:
+        return block.weights, block.biases
+    factor = block.scale / np.sqrt(block.variance + block.variance.dtype.type(BATCH_NORM_EPSILON))
+    return block.weights * factor, block.biases - block.mean * factor
 
 
 def apply_link(link: Link, logits: Floats) -> Floats:

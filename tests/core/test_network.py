@@ -55,3 +55,42 @@ def test_initial_weights_fill_their_bounds_and_biases_are_zero() -> None:
         assert abs(weights.mean()) < 0.02 * limit
         assert not biases.any()
     assert not np.array_equal(initialize(network, 1, "float64"), initialize(network, 2, "float64"))
+
+
+def batch_normed() -> tuple[Network, np.ndarray]:
+    """A network with batch norm, dropout and a slope, and parameters that are all at work."""
+    layers = (Layer(5, "leaky_relu", alpha=0.2, batch_norm=True, dropout=0.3), Layer(4, "tanh"))
+    network = Network(3, layers, 2, "identity", input_dropout=0.1)
+    theta = np.random.default_rng(0).normal(size=network.parameter_count)
+    theta[-5:] = np.abs(theta[-5:])
+    return network, theta
+
+
+def test_dense_layers_fold_the_batch_norm_in() -> None:
+    network, theta = batch_normed()
+    x = np.random.default_rng(1).normal(size=(6, 3))
+    weights, beta, gamma = theta[:15].reshape(3, 5), theta[15:20], theta[20:25]
+    mean, variance = theta[-10:-5], theta[-5:]
+    z = gamma * (x @ weights - mean) / np.sqrt(variance + 1e-5) + beta
+    a = np.tanh(np.where(z > 0, z, 0.2 * z) @ theta[25:45].reshape(5, 4) + theta[45:49])
+    expected = a @ theta[49:57].reshape(4, 2) + theta[57:59]
+    np.testing.assert_allclose(network.forward(theta, x), expected, rtol=1e-12)
+    for layer in network.dense(theta):
+        x = layer.forward(x)
+    np.testing.assert_allclose(x, expected, rtol=1e-12)
+    assert network.learned_count == 59
+    assert network.parameter_count == theta.size == 69
+
+
+def test_network_with_everything_survives_json() -> None:
+    network, _ = batch_normed()
+    assert Network.from_dict(json.loads(json.dumps(network.to_dict()))) == network
+
+
+def test_json_of_a_plain_network_names_no_more_than_it_did() -> None:
+    assert NETWORK.to_dict() == {
+        "inputs": 3,
+        "layers": [{"units": 5, "activation": "sigmoid"}, {"units": 4, "activation": "relu"}],
+        "outputs": 2,
+        "link": "softmax",
+    }
