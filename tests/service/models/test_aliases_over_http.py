@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
-from tests.service.test_predictions_over_http import ROW
+from tests.service.predictions.test_predictions_over_http import ROW
 
 BODY = {"target": "species", "model": "aliased", "training": {"epochs": 1}}
 PREDICT = "/v1/models/aliased/versions/champion/predict"

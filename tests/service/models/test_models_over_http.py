@@ -9,7 +9,7 @@ from service.kit.database import Database
 from service.models import removal, search
 from service.models.registry import keep
 from tests.service.models.conftest import add_version
-from tests.service.test_predictions_over_http import ROW
+from tests.service.predictions.test_predictions_over_http import ROW
 
 
 def train(client: httpx2.Client, dataset: str, name: str, seed: int = 1) -> dict[str, object]:

@@ -9,7 +9,7 @@ import pytest
 
 from service.models.resolution import bucket
 from tests.conftest import wait_until
-from tests.service.test_predictions_over_http import ROW
+from tests.service.predictions.test_predictions_over_http import ROW
 
 PATH = "/v1/models/shared/predict"
 TRAFFIC = "/v1/models/shared/traffic"
