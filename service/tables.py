@@ -78,6 +78,8 @@ class Job(Table):
     __tablename__ = "jobs"
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), default="train")
+    subject: Mapped[Json | None]  # what it is about, where that is not its model
     state: Mapped[str] = mapped_column(String(16))
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), index=True)
     model: Mapped[str] = mapped_column(String(100))
@@ -185,6 +187,7 @@ class ModelVersion(Table):
     baseline: Mapped[Json]
     lineage: Mapped[Json]
     evaluation: Mapped[Json | None]  # confusion matrix or residuals of the rows that judged it
+    verified: Mapped[Json | None]  # what the last verification found, and when
 
 
 def _of_version(version: str = "version", **options: Any) -> ForeignKeyConstraint:

@@ -11,6 +11,7 @@ class Assignment(msgspec.Struct, frozen=True):
     spec: dict[str, Any]
     dataset_path: str
     dataset_sha256: str
+    against: str | None = None  # a model file whose weights are to come out again
 
 
 class Advanced(msgspec.Struct, frozen=True, tag="advanced"):
@@ -37,6 +38,7 @@ class Trained(msgspec.Struct, frozen=True, tag="trained"):
     stop_reason: str
     seconds: float
     warnings: list[dict[str, Any]]
+    verified: dict[str, Any] | None = None
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

@@ -19,6 +19,11 @@ from service.jobs.states import CLAIMABLE, HELD, State
 from service.jobs.store import held_write, now, record
 from service.tables import Dataset, Job, Json
 
+SUCCESS = {
+    "train": "Training is done and the model is published.",
+    "verify": "Training was repeated and its weights are compared.",
+}
+
 
 @dataclass(frozen=True)
 class Lease:
@@ -30,6 +35,8 @@ class Lease:
     spec: Json
     dataset_sha256: str
     crashes: int
+    kind: str = "train"
+    subject: Json | None = None
 
 
 def owner_name() -> str:
@@ -87,7 +94,7 @@ def claim(session: Session, owner: str, ttl: float) -> Lease | None:
         return None
     record(session, job.id, "running", "A worker has started it.")
     sha256 = session.scalars(select(Dataset.sha256).where(Dataset.id == job.dataset_id)).one()
-    return Lease(job.id, job.fence, job.model, job.spec, sha256, job.crashes)
+    return Lease(job.id, job.fence, job.model, job.spec, sha256, job.crashes, job.kind, job.subject)
 
 
 def has_waiting(session: Session) -> bool:
@@ -138,7 +145,7 @@ def settle(
 ) -> bool:
     """End the job; False when the lease was lost."""
     message = {
-        State.SUCCEEDED: "Training is done and the model is published.",
+        State.SUCCEEDED: SUCCESS[lease.kind],
         State.CANCELLED: "Stopped as asked.",
     }.get(state, error["message"] if error else "Failed.")
     done = held_write(

@@ -1,9 +1,7 @@
 """HTTP for jobs."""
 
-import asyncio
 import csv
 import io
-import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -21,11 +19,11 @@ from service.jobs.schemas import (
     JobResponse,
     MetricsResponse,
 )
-from service.jobs.states import FINAL
 from service.jobs.states import State as JobState
 from service.jobs.stream import Cursor, frames
 from service.jobs.thinning import thin
 from service.jobs.view import view
+from service.jobs.waiting import Prefer, answer, read
 from service.kit.bodies import documented, json_body
 from service.kit.openapi import answers
 from service.kit.pagination import After, Limit, fetch, page
@@ -36,8 +34,6 @@ from service.tables import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 JobId = Annotated[str, Path(max_length=64, description="Identifier of a job.", examples=["job_0"])]
-_PREFER = re.compile(r"\bwait=(\d{1,4})\b")
-MAX_WAIT = 60
 
 
 @router.post(
@@ -57,28 +53,14 @@ async def submit_job(
     request: Request,
     response: Response,
     body: Annotated[JobRequest, json_body(JobRequest)],
-    prefer: Annotated[
-        str | None,
-        Header(
-            max_length=256,
-            description="`wait=N`: answer when the job has ended, at most N ≤ 60 seconds.",
-            examples=["wait=30"],
-        ),
-    ] = None,
+    prefer: Prefer = None,
 ) -> JobResponse:
     """Queue a job. Only `dataset` and `target` are required; the answer echoes every value as
     resolved, the seed among them. The job is on disk when the answer comes.
     """
     state = state_of(request)
     job = await run_in_threadpool(_submit, state, body)
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    match = _PREFER.search(prefer or "")
-    if match is not None:
-        job = await _wait(state, job, min(int(match[1]), MAX_WAIT))
-        if job.state in FINAL:
-            response.status_code = 200
-            response.headers["Preference-Applied"] = match[0]
-    return job
+    return await answer(state, job, prefer, response)
 
 
 def _submit(state: State, body: JobRequest) -> JobResponse:
@@ -99,23 +81,6 @@ def _submit(state: State, body: JobRequest) -> JobResponse:
         shown = view(session, job)
     state.changes.doorbell.ring(job.id)
     return shown
-
-
-async def _wait(state: State, job: JobResponse, seconds: int) -> JobResponse:
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
-    with state.changes.watch(job.id) as watch:
-        while True:
-            job = await run_in_threadpool(_read, state, job.id)
-            left = end - loop.time()
-            if job.state in FINAL or left <= 0 or state.changes.draining:
-                return job
-            await watch.changed(min(left, state.settings.sweep_seconds))
-
-
-def _read(state: State, job_id: str) -> JobResponse:
-    with state.database.read() as session:
-        return view(session, store.get(session, job_id))
 
 
 @router.get("", summary="List jobs")
@@ -141,7 +106,7 @@ def list_jobs(
 @router.get("/{job_id}", summary="Show a job", responses=answers("not-found"))
 def show_job(request: Request, job_id: JobId) -> JobResponse:
     """The job as resolved, its progress and its result."""
-    return _read(state_of(request), job_id)
+    return read(state_of(request), job_id)
 
 
 @router.get(
@@ -234,7 +199,7 @@ async def stream_job(
         raise Problem(
             "overloaded", "Too many event streams are open.", headers={"Retry-After": "5"}
         )
-    await run_in_threadpool(_read, state, job_id)
+    await run_in_threadpool(read, state, job_id)
     cursor = Cursor(job_id, int(last_event_id or 0))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(frames(state, cursor), media_type="text/event-stream", headers=headers)

@@ -155,6 +155,23 @@ class JobError(Response):
     pointer: str | None = None
 
 
+class Verification(Response):
+    """Whether training again gave the very same weights."""
+
+    identical: bool = Field(description="Every weight, bit for bit.")
+    same_file: bool = Field(
+        description="The whole file too, with what it says of its code's version."
+    )
+    differing: int = Field(description="How many weights differ.")
+    largest_difference: float | None = Field(
+        description="Between two weights; null when the networks have other shapes."
+    )
+    code_version: str = Field(description="Of the program that repeated the training.")
+    environment: JsonObject = Field(description="Where it was repeated.")
+    job: str
+    at: Moment
+
+
 class JobResult(Response):
     """What a succeeded job gave."""
 
@@ -170,12 +187,16 @@ class JobResult(Response):
     best_epoch: int
     stop_reason: str
     training_seconds: float
+    verified: Verification | None = Field(None, description="Of a job that verifies a version.")
 
 
 class JobResponse(Response):
     """A job: every value as resolved, and where it stands."""
 
     id: str
+    kind: Literal["train", "verify"] = Field(
+        description="verify: repeats the training of a version and compares the weights."
+    )
     state: State
     dataset: str
     target: str

@@ -28,6 +28,8 @@ def submit(
     tags: Json,
     priority: int,
     max_queued: int,
+    kind: str = "train",
+    subject: Json | None = None,
 ) -> Job:
     """Put a job into the queue. Raises Problem queue-full; depth is counted in this transaction."""
     if waiting(session) >= max_queued:
@@ -35,6 +37,8 @@ def submit(
         raise Problem("queue-full", detail, headers={"Retry-After": "5"})
     job = Job(
         id=new_id("job"),
+        kind=kind,
+        subject=subject,
         state=State.QUEUED,
         dataset_id=dataset_id,
         model=model,

@@ -16,6 +16,7 @@ def view(session: Session, job: Job) -> JobResponse:
         {
             **job.spec,
             "id": job.id,
+            "kind": job.kind,
             "state": job.state,
             "dataset": job.dataset_id,
             "model": job.model,

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.model import Model as Network
+from service.jobs.schemas import Verification
 from service.kit.schemas import JsonObject, Moment, Response
 from service.models import aliases, search, store
 from service.models.schemas import Signature
@@ -76,6 +77,9 @@ class Card(Response):
     bytes: int
     sha256: str
     limits: list[str] = Field(description="What to know before relying on it.")
+    verified: Verification | None = Field(
+        description="What the last repetition of its training gave; null when nobody asked."
+    )
     evaluation: JsonObject | None = Field(
         description="Confusion matrix, or truth beside prediction, of the judging rows."
     )
@@ -108,6 +112,7 @@ def collect(session: Session, row: ModelVersion, network: Network) -> Card:
         bytes=row.bytes,
         sha256=row.sha256,
         limits=_limits(row, figures),
+        verified=None if row.verified is None else Verification.model_validate(row.verified),
         evaluation=row.evaluation,
     )
 

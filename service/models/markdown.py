@@ -101,6 +101,7 @@ def _training(card: Card) -> str:
         "code version": training.code_version,
         "best epoch": training.best_epoch,
         "ended by": training.stop_reason,
+        "repeated": None if card.verified is None else card.verified.identical,
         "seconds": None if training.seconds is None else number(training.seconds),
     }
     lines = [f"- {name}: `{value}`" for name, value in facts.items() if value is not None]

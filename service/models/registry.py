@@ -140,9 +140,32 @@ def publish(session: Session, lease: Lease, trained: Trained, file: StoredFile) 
         evaluation=trained.evaluation,
     )
     version = add_version(session, lease.model, file, facts)
-    result = {
-        "model": lease.model,
-        "version": version,
+    result = _result(lease.model, version, trained)
+    if not queue.settle(session, lease, State.SUCCEEDED, result=result, epoch=trained.epoch):
+        raise LeaseLost
+    return version
+
+
+def confirm(session: Session, lease: Lease, trained: Trained) -> None:
+    """End a verification: note what was found with the version, if that is still there.
+
+    Raises LeaseLost, and then nothing is written.
+    """
+    assert lease.subject is not None
+    name, number = lease.subject["model"], lease.subject["version"]
+    found = {**(trained.verified or {}), "job": lease.job_id, "at": now().isoformat()}
+    version = session.get(ModelVersion, (name, number))
+    if version is not None and version.sha256 == lease.subject["sha256"]:
+        version.verified = found
+    result = {**_result(name, number, trained), "verified": found}
+    if not queue.settle(session, lease, State.SUCCEEDED, result=result, epoch=trained.epoch):
+        raise LeaseLost
+
+
+def _result(name: str, number: int, trained: Trained) -> Json:
+    return {
+        "model": name,
+        "version": number,
         "metrics": trained.metrics,
         "baseline": trained.baseline,
         **{name: trained.evaluation[name] for name in APPRAISED},
@@ -150,6 +173,3 @@ def publish(session: Session, lease: Lease, trained: Trained, file: StoredFile) 
         "stop_reason": trained.stop_reason,
         "training_seconds": trained.seconds,
     }
-    if not queue.settle(session, lease, State.SUCCEEDED, result=result, epoch=trained.epoch):
-        raise LeaseLost
-    return version

@@ -5,5 +5,6 @@ from service.models.document_routes import router as documents
 from service.models.report_routes import router as reports
 from service.models.routes import router as models
 from service.models.traffic_routes import router as traffic
+from service.models.verify_routes import router as verification
 
-ROUTERS = (models, aliases, traffic, documents, reports)
+ROUTERS = (models, aliases, traffic, documents, reports, verification)

@@ -127,8 +127,16 @@ class Agent:
         self.runs[lease.job_id] = run
         self.selector.register(pipe, selectors.EVENT_READ, run)
         with contextlib.suppress(OSError):  # a dead spare is seen as EOF and counts as a crash
-            pipe.send_bytes(encode(Assignment(lease.spec, str(path), lease.dataset_sha256)))
+            against = self._against(lease)
+            pipe.send_bytes(
+                encode(Assignment(lease.spec, str(path), lease.dataset_sha256, against))
+            )
         self.doorbell.ring(lease.job_id)
+
+    def _against(self, lease: Lease) -> str | None:
+        if lease.kind != "verify" or lease.subject is None:
+            return None
+        return str(registry.file_of(self.settings.folder("models"), lease.subject["sha256"]))
 
     def _spawn(self) -> Child:
         """A child that waits for its assignment. One is kept ready, so a job starts at once; the
@@ -168,7 +176,11 @@ class Agent:
     def _finish(self, run: Run) -> None:
         """Write the end of a run: file first, then one transaction with all that names it."""
         end = run.end
-        if isinstance(end, Trained):
+        if isinstance(end, Trained) and end.verified is not None:
+            with self.database.write() as session:
+                queue.write_epochs(session, run.lease.job_id, run.points)
+                registry.confirm(session, run.lease, end)
+        elif isinstance(end, Trained):
             file = registry.keep(self.settings.folder("models"), end.model)
             with self.database.write() as session:
                 queue.write_epochs(session, run.lease.job_id, run.points)

@@ -33,6 +33,7 @@ from service.jobs.messages import (
     encode,
 )
 from service.worker.environment import ENVIRONMENT
+from service.worker.verifying import verify
 
 CODE_VERSION = version("sigmoid")
 STEP_SECONDS = 0.1  # how long compiled code runs between two reports
@@ -59,7 +60,11 @@ def _die_with_parent() -> None:
 def run(assignment: Assignment) -> Iterator[Message]:
     """Train; the last message is Trained or Failed."""
     try:
-        yield from _train(assignment)
+        for message in _train(assignment):
+            if assignment.against is not None and isinstance(message, Trained):
+                yield verify(message, Path(assignment.against))
+            else:
+                yield message
     except DataError as error:
         yield Failed([], "dataset_invalid", str(error), None)
     except MemoryError:

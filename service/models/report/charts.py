@@ -100,7 +100,7 @@ def _last(line: Line, shown: Callable[[float], str]) -> str:
 
 def _legend(lines: Sequence[Line], shown: Callable[[float], str]) -> str:
     items = "".join(
-        f'<li><svg class="key" viewBox="0 0 20 8"><path class="line h{line.hue}'
+        f'<li><svg class="key" viewBox="0 0 20 8" aria-hidden="true"><path class="line h{line.hue}'
         f'{" dashed" if line.dashed else ""}" d="M0 4H20"/></svg>{escape(line.label)} '
         f"<b>{escape(_last(line, shown))}</b></li>"
         for line in lines

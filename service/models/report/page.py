@@ -225,13 +225,7 @@ def _origin(card: Card) -> str:
         ("Model file", f"{size(card.bytes)}, SHA-256 {card.sha256}"),
         *((word(str(key)), str(value)) for key, value in training.environment.items()),
     ]  # fmt: skip
-    note = (
-        "The same data, job, seed and environment give the same file, bit for bit; "
-        "the service can be asked to prove it."
-        if training.job is not None
-        else "This version was imported; nothing here was measured by this service."
-    )
-    return f'<p class="quiet">{note}</p>{_facts(facts)}'
+    return f'<p class="quiet">{verdict.repeatable(card)}</p>{_facts(facts)}'
 
 
 def _footer(card: Card) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from service.models.card import Card
-from service.models.report.words import count, escape, number, percent
+from service.models.report.words import count, date, escape, number, percent
 
 
 def sentence(card: Card) -> str:
@@ -80,4 +80,25 @@ def off(quantiles: Mapping[str, float], target: str) -> str:
         f"to <b>{number(third, 3)}</b>, nine of ten by {number(low, 3)} to {number(high, 3)}.</p>"
         f"<p>In the middle they are {number(abs(middle), 3)} too {lean}.</p>"
         '<p class="quiet">Each point is a row; on the line, prediction and truth agree.</p>'
+    )
+
+
+def repeatable(card: Card) -> str:
+    """Whether its training gives the same again, as HTML."""
+    if card.verified is not None and card.verified.identical:
+        day = date(card.verified.at)
+        return (
+            f'<span class="better">Verified</span> on {day}: trained again from the same data, '
+            "job and seed, every weight came out the same, bit for bit."
+        )
+    if card.verified is not None:
+        return (
+            f'<span class="worse">Not repeated</span> on {date(card.verified.at)}: trained again, '
+            f"{count(card.verified.differing, 'weight')} came out otherwise."
+        )
+    if card.training.job is None:
+        return "This version was imported; nothing here was measured by this service."
+    return (
+        "The same data, job, seed and environment give the same file, bit for bit; "
+        "the service can be asked to prove it."
     )
