@@ -79,11 +79,15 @@ class Plans:
         self._known: WeakKeyDictionary[Model, Plan | None] = WeakKeyDictionary()
 
     def of(self, model: Model) -> Plan | None:
-        """The model's plan; None when a column is of a type that has no plain form."""
+        """The model's plan; None when a column's type or name has no plain form."""
         try:
             return self._known[model]
         except KeyError:
             features = model.signature()["features"]
             is_plain = all(feature["type"] in _CELLS for feature in features)
-            plan = self._known[model] = Plan(features) if is_plain else None
+            try:
+                plan = Plan(features) if is_plain else None
+            except ValueError:  # a name with a quote in it cannot be a field of msgspec's
+                plan = None
+            self._known[model] = plan
             return plan
