@@ -50,8 +50,8 @@ class Model:
     network: Network
     theta: Floats
     target: Target
-    calibration: Calibration | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    calibration: Calibration | None = None
 
     def predict(self, table: Table) -> Prediction:
         """Answers for a table that has the features' columns. Raises DataError.
