@@ -120,12 +120,12 @@ def show_document(request: Request, name: Name, version: Reference, held: Held =
     answer is what the model really says to the example row.
     """
     row, network = opened(state_of(request), name, version)
-    answers, warnings = network.answer([rows.example(row.signature)])
+    prediction = network.predict_records([rows.example(row.signature)])
     answer = {
         "model": name,
         "version": row.version,
-        "predictions": answers,
-        "warnings": warnings,
+        "predictions": network.listed(prediction),
+        "warnings": prediction.warnings,
     }
     address = f"/v1/models/{name}/versions/{row.version}/schema"
     policies: Policies = rows.policies_of(network)
