@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     )
     max_predict_bytes: int = Field(8 << 20, ge=1024, description="Largest prediction body.")
     max_predict_rows: int = Field(10_000, ge=1, description="Most rows of one prediction.")
+    max_model_bytes: int = Field(64 << 20, ge=1024, description="Largest model file to import.")
     max_upload_bytes: int = Field(64 << 20, ge=1, description="Largest upload, as sent.")
     max_decompressed_bytes: int = Field(
         256 << 20, ge=1, description="Largest upload, decompressed."

@@ -147,6 +147,13 @@ CATALOGUE = _catalogue(
         "column; GET the model for its signature.",
     ),
     (
+        "model-invalid",
+        422,
+        "Invalid model file",
+        "The file is no model of this program, is damaged, or is beyond what this service takes. "
+        "Export it anew; GET /v1/limits lists the bounds.",
+    ),
+    (
         "queue-full",
         429,
         "Queue full",
