@@ -113,7 +113,7 @@ def _add(
         try:
             ingested = read(part)
         except DatasetInvalid as error:
-            raise _invalid(error) from error
+            raise invalid_dataset(error) from error
         final = path_of(state.settings, ingested.sha256)
         descriptor = os.open(part, os.O_RDONLY)
         os.fsync(descriptor)
@@ -142,7 +142,8 @@ def _add(
         part.unlink(missing_ok=True)
 
 
-def _invalid(error: DatasetInvalid) -> Problem:
+def invalid_dataset(error: DatasetInvalid) -> Problem:
+    """422 that names every fault and where it is."""
     errors = []
     for found in error.errors[:100]:
         parts = [part for part in (found.row, found.column) if part is not None]

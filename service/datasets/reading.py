@@ -1,7 +1,8 @@
 """From an upload on disk to a stored, typed and profiled table.
 
 format_of   which format it is                    ingest, write   read it, store it, profile it
-read_rows   rows for people                       read_table      columns for the core
+read_rows   rows for people                       convert         read it, store it
+read_table  columns for the core                  read_blocks     the same, some rows at a time
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from service.datasets.delimited import Delimited
 from service.datasets.profile import ColumnProfile, profile
 from service.datasets.records import Records
 from service.datasets.source import Compression, Limits, Source
-from service.datasets.stored import Writer, read_rows, read_table
+from service.datasets.stored import Writer, read_blocks, read_rows, read_table
 from service.datasets.tables import Kinds, Reader, Warning_
 
 __all__ = [
@@ -27,10 +28,13 @@ __all__ = [
     "Fault",
     "Format",
     "Ingested",
+    "Kinds",
     "Limits",
     "UnsupportedMedia",
+    "convert",
     "format_of",
     "ingest",
+    "read_blocks",
     "read_rows",
     "read_table",
     "write",
@@ -127,6 +131,16 @@ def _stated(content_type: str | None, filename: str | None) -> Format | None:
     return _ENDINGS.get(name.rpartition(".")[2]) if "." in name else None
 
 
+@dataclass(frozen=True)
+class Converted:
+    """A table on disk, not yet profiled."""
+
+    sha256: str
+    bytes: int
+    rows: int
+    warnings: list[Warning_]
+
+
 def ingest(
     source: Path,
     *,
@@ -139,18 +153,53 @@ def ingest(
 
     Memory does not grow with the file. Raises DatasetInvalid, and then leaves no file behind.
     """
+    found = convert(
+        source, format=format, destination=destination, limits=limits, compression=compression
+    )
+    return Ingested(
+        sha256=found.sha256,
+        rows=found.rows,
+        columns=profile(destination),
+        warnings=found.warnings,
+        format=format,
+        bytes=found.bytes,
+    )
+
+
+def _as_found(kinds: Kinds) -> Kinds:
+    return kinds
+
+
+def convert(
+    source: Path,
+    *,
+    format: Format,
+    destination: Path,
+    limits: Limits,
+    compression: Compression | None = None,
+    prefer: Callable[[Kinds], Kinds] = _as_found,
+) -> Converted:
+    """Read an upload into a Parquet file at `destination`.
+
+    prefer: the types wanted where those found are others: any column of CSV may be text. Raises
+    DatasetInvalid, and then leaves no file behind.
+    """
+    convert_format = _convert_columnar if format in ("parquet", "arrow") else _convert_text
     try:
-        if format in ("parquet", "arrow"):
-            return _ingest_columnar(source, format, destination, limits, compression)
-        return _ingest_text(source, format, destination, limits, compression)
+        return convert_format(source, format, destination, limits, compression, prefer)
     except BaseException:
         destination.unlink(missing_ok=True)
         raise
 
 
-def _ingest_text(
-    path: Path, kind: Format, destination: Path, limits: Limits, compression: Compression | None
-) -> Ingested:
+def _convert_text(
+    path: Path,
+    kind: Format,
+    destination: Path,
+    limits: Limits,
+    compression: Compression | None,
+    prefer: Callable[[Kinds], Kinds],
+) -> Converted:
     def reopen() -> Source:
         return Source(path, compression, limits)
 
@@ -164,21 +213,19 @@ def _ingest_text(
                 return Delimited(sources[-1], reopen, limits, separator=separator, kinds=kinds)
             return Records(sources[-1], limits, is_lines=kind == "ndjson", kinds=kinds)
 
-        rows, warnings = _transcribe(start, destination)
+        rows, warnings = _transcribe(start, destination, prefer)
         sources[0].drain()
-        return Ingested(
-            sha256=sources[0].sha256,
-            rows=rows,
-            columns=profile(destination),
-            warnings=warnings,
-            format=kind,
-            bytes=sources[0].size,
-        )
+        return Converted(sources[0].sha256, sources[0].size, rows, warnings)
 
 
-def _ingest_columnar(
-    path: Path, kind: Format, destination: Path, limits: Limits, compression: Compression | None
-) -> Ingested:
+def _convert_columnar(
+    path: Path,
+    kind: Format,
+    destination: Path,
+    limits: Limits,
+    compression: Compression | None,
+    prefer: Callable[[Kinds], Kinds],
+) -> Converted:
     unpacked = destination.with_suffix(".unpacked")
     try:
         with Source(path, compression, limits) as source:
@@ -189,14 +236,15 @@ def _ingest_columnar(
         rows, warnings = _transcribe(
             lambda kinds: Columnar(unpacked, limits, is_parquet=kind == "parquet", kinds=kinds),
             destination,
+            prefer,
         )
     finally:
         unpacked.unlink(missing_ok=True)
-    return Ingested(sha256, rows, profile(destination), warnings, kind, size)
+    return Converted(sha256, size, rows, warnings)
 
 
 def _transcribe(
-    start: Callable[[Kinds | None], Reader], destination: Path
+    start: Callable[[Kinds | None], Reader], destination: Path, prefer: Callable[[Kinds], Kinds]
 ) -> tuple[int, list[Warning_]]:
     """Write what the reader reads; a second time when its first rows had promised other types."""
     kinds: Kinds | None = None
@@ -207,7 +255,7 @@ def _transcribe(
             for block in reader.blocks():
                 writer = writer or stack.enter_context(Writer(destination, reader.kinds))
                 writer.write(block)
-        kinds = reader.verdict()
+        kinds = prefer(reader.verdict())
         if writer is not None and kinds == reader.kinds:
             assert writer.rows == reader.rows
             return writer.rows, reader.warnings()

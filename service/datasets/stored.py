@@ -1,7 +1,7 @@
 """A stored table: one Parquet file of float64, boolean and text columns, null where missing."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -112,6 +112,16 @@ def read_table(path: Path, columns: Sequence[str]) -> Table:
     with pq.ParquetFile(path, read_dictionary=names, pre_buffer=False) as file:
         table = file.read(names, use_threads=False)
     return {name: _column(table.column(name)) for name in names}
+
+
+def read_blocks(path: Path, columns: Sequence[str], *, rows: int) -> Iterator[Table]:
+    """The named columns that are there, so many rows at a time."""
+    with pq.ParquetFile(path) as file:
+        names = [name for name in columns if name in file.schema_arrow.names]
+    with pq.ParquetFile(path, read_dictionary=names, pre_buffer=False) as file:
+        for batch in file.iter_batches(rows, columns=names, use_threads=False):
+            block = pa.Table.from_batches([batch])
+            yield {name: _column(block.column(name)) for name in names}
 
 
 def _column(column: pa.ChunkedArray) -> Numeric | Category:

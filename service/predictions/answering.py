@@ -35,7 +35,7 @@ def plain_answer(state: State, shelved: Shelved, raw: bytes) -> bytes | None:
     rows, options = question
     if not 0 < len(rows) <= state.settings.max_predict_rows:
         return None
-    if options is not None and _misfit(options, shelved.model.target) is not None:
+    if options is not None and misfit(options, shelved.model.target) is not None:
         return None
     answers, warnings = shelved.model.answer(rows)
     return _written(shelved, answers, warnings, options)
@@ -50,7 +50,7 @@ def answer(state: State, shelved: Shelved, raw: bytes) -> bytes:
     if found is not None:
         return found
     body = _read(raw, state.settings)
-    wrong = _misfit(body, shelved.model.target)
+    wrong = misfit(body, shelved.model.target)
     if wrong is not None:
         raise wrong
     try:
@@ -96,7 +96,7 @@ def _shaped(answers: Answers, options: Options, target: Target) -> Answers:
     return answers
 
 
-def _misfit(options: Options, target: Target) -> Problem | None:
+def misfit(options: Options, target: Target) -> Problem | None:
     """Why the options do not go with the model; None when they do."""
     found: list[tuple[tuple[str, ...], str, str]] = []
     if options.top_k is not None and not isinstance(target, Classes):

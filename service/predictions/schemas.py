@@ -66,3 +66,8 @@ EXAMPLE = {
         }
     ]
 }
+CSV_EXAMPLE = (
+    "island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year\n"
+    "Biscoe,46.1,13.2,211,4500,female,2007\n"
+    "Torgersen,39.1,18.7,181,3750,,2007\n"
+)

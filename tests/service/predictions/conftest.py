@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def made(task: str) -> Model:
     network = Network(
         preprocessor.width, (Layer(8, "sigmoid"), Layer(6, "relu")), target.outputs, LINKS[task]
     )
-    return Model(task, task, preprocessor, network, initialize(network, 3, "float32"), target, {})
+    return Model(task, task, preprocessor, network, initialize(network, 3, "float32"), target)
 
 
 @dataclass
@@ -87,24 +87,40 @@ class InProcess:
 
 async def _post(app: Any, path: str, body: bytes, headers: dict[str, str]) -> Answer:
     """One POST, its body in two pieces when it is long, as servers deliver it."""
-    given = {
-        "host": "127.0.0.1:8000", "content-type": "application/json",
-        "content-length": str(len(body)), "x-request-id": "the-same", **headers,
-    }  # fmt: skip
     half = len(body) if len(body) < 60_000 else len(body) // 2
-    pieces = [
-        {"type": "http.request", "body": body[:half], "more_body": half < len(body)},
-        {"type": "http.request", "body": body[half:], "more_body": False},
-    ]
     sent: list[dict[str, Any]] = []
+    given = {"content-type": "application/json", "content-length": str(len(body)), **headers}
+    await deliver(app, path, given, iter(filter(None, (body[:half], body[half:]))), sent.append)
+    content = b"".join(message.get("body", b"") for message in sent[1:])
+    return Answer(sent[0]["status"], sorted(sent[0]["headers"]), content)
+
+
+async def deliver(
+    app: Any,
+    path: str,
+    headers: dict[str, str],
+    pieces: Iterator[bytes],
+    sent: Callable[[dict[str, Any]], object],
+) -> None:
+    """One POST whose caller stays until it has the whole answer."""
+    ahead = [next(pieces, b"")]
+    ended = asyncio.Event()
 
     async def receive() -> dict[str, Any]:
-        return pieces.pop(0)
+        if not ahead:
+            await ended.wait()
+            return {"type": "http.disconnect"}
+        following = next(pieces, None)
+        piece = ahead.pop()
+        if following is not None:
+            ahead.append(following)
+        return {"type": "http.request", "body": piece, "more_body": following is not None}
 
     async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
+        sent(message)
 
     bare, _, query = path.partition("?")
+    given = {"host": "127.0.0.1:8000", "x-request-id": "the-same", **headers}
     scope = {
         "type": "http", "method": "POST", "path": bare, "raw_path": bare.encode(),
         "query_string": query.encode(), "root_path": "", "http_version": "1.1", "scheme": "http",
@@ -112,8 +128,7 @@ async def _post(app: Any, path: str, body: bytes, headers: dict[str, str]) -> An
         "headers": [(n.encode(), v.encode("latin-1")) for n, v in given.items() if v != ""],
     }  # fmt: skip
     await app(scope, receive, send)
-    content = b"".join(message.get("body", b"") for message in sent[1:])
-    return Answer(sent[0]["status"], sorted(sent[0]["headers"]), content)
+    ended.set()
 
 
 @pytest.fixture(scope="session")
