@@ -1,4 +1,7 @@
-"""Measure everything and print it as Markdown. Name some of training, jobs, serving for less."""
+"""Measure everything and print it as Markdown.
+
+Name some of training, jobs, serving, registry for less.
+"""
 
 import importlib
 import os
@@ -16,7 +19,7 @@ def machine() -> str:
 
 def main() -> None:
     print(f"{time.strftime('%Y-%m-%d')}, {machine()}")
-    for name in sys.argv[1:] or ("training", "jobs", "serving"):
+    for name in sys.argv[1:] or ("training", "jobs", "serving", "registry"):
         module = importlib.import_module(f"benchmarks.{name}")
         print(f"\n## {name}\n\n" + "\n".join(module.measure()), flush=True)
 

@@ -22,7 +22,7 @@ TARGETS_MS = {"150 rows x 100 epochs": 30, "breast cancer, 200 epochs": 60}
 
 
 @contextlib.contextmanager
-def service() -> Iterator[tuple[httpx2.Client, int]]:
+def service(**settings: str) -> Iterator[tuple[httpx2.Client, int]]:
     """A service of our own on a free port with an empty data folder: a client, its process id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -32,6 +32,7 @@ def service() -> Iterator[tuple[httpx2.Client, int]]:
             **{name: value for name, value in os.environ.items() if "_NUM_THREADS" not in name},
             "SIGMOID_DATA_DIR": str(Path(folder) / "data"),
             "SIGMOID_LOG_LEVEL": "warning",
+            **settings,
         }
         command = [sys.executable, "-m", "service", "serve", "--port", str(port)]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)

@@ -13,7 +13,7 @@ Reference = Annotated[
         pattern=REFERENCE,
         max_length=64,
         description="A version's number, an alias, or `latest`.",
-        examples=["1"],
+        examples=["latest"],
     ),
 ]
 Alias = Annotated[

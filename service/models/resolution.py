@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from service.kit.database import Database
 from service.kit.problems import Problem, not_found
-from service.tables import Model, ModelAlias, ModelTraffic, ModelVersion, RegistryClock
+from service.tables import Model, ModelVersion, RegistryClock
 
 LATEST = "latest"
 SWEEP_SECONDS = 0.5
@@ -188,40 +188,41 @@ def read_version(session: Session, name: str, number: int) -> Resolved:
     return Resolved(name, number, sha256)
 
 
+_LIVE = text(
+    "SELECT 'latest' AS what, '' AS alias, v.version AS version, v.sha256 AS sha256, "
+    "       0 AS percent "
+    "FROM models m JOIN model_versions v ON v.model = m.name AND v.version = m.latest_version "
+    "WHERE m.name = :name "
+    "UNION ALL SELECT 'alias', a.alias, v.version, v.sha256, 0 "
+    "FROM model_aliases a JOIN model_versions v ON v.model = a.model AND v.version = a.version "
+    "WHERE a.model = :name "
+    "UNION ALL SELECT CASE WHEN t.shadow THEN 'shadow' ELSE 'share' END, '', v.version, v.sha256, "
+    "       t.percent "
+    "FROM model_traffic t JOIN model_versions v ON v.model = t.model AND v.version = t.version "
+    "WHERE t.model = :name ORDER BY version"
+)
+
+
 def read_live(session: Session, name: str) -> Live:
-    """What the name means now. Raises Problem not-found."""
-    latest = session.scalar(select(Model.latest_version).where(Model.name == name))
-    if latest is None:
+    """What the name means now, by one statement, which sees one state. Raises not-found."""
+    rows = session.execute(_LIVE, {"name": name}).all()
+    newest = next((row for row in rows if row.what == "latest"), None)
+    if newest is None:
         raise not_found("model")
+    latest = Resolved(name, newest.version, newest.sha256)
     aliases = {
-        row.alias: Resolved(name, row.version, row.sha256)
-        for row in session.execute(
-            select(ModelAlias.alias, ModelAlias.version, ModelVersion.sha256)
-            .join(ModelVersion, _same(ModelAlias))
-            .where(ModelAlias.model == name)
-        )
+        row.alias: Resolved(name, row.version, row.sha256) for row in rows if row.what == "alias"
     }
-    traffic = session.execute(
-        select(ModelTraffic.version, ModelTraffic.percent, ModelTraffic.shadow, ModelVersion.sha256)
-        .join(ModelVersion, _same(ModelTraffic))
-        .where(ModelTraffic.model == name)
-        .order_by(ModelTraffic.version)
-    ).all()
-    shadows = tuple(Resolved(name, row.version, row.sha256) for row in traffic if row.shadow)
-    newest = read_version(session, name, latest)
-    shares = [(row.percent, row.version, row.sha256) for row in traffic if not row.shadow]
+    shadows = [Resolved(name, row.version, row.sha256) for row in rows if row.what == "shadow"]
+    shares = [(row.percent, row.version, row.sha256) for row in rows if row.what == "share"]
     shares = shares or [(100, newest.version, newest.sha256)]
     ends = accumulate(percent for percent, _, _ in shares)
     split = tuple(
         (end, Resolved(name, version, sha256, _others(shadows, version)))
         for end, (_, version, sha256) in zip(ends, shares, strict=True)
     )
-    return Live(newest, aliases, split)
+    return Live(latest, aliases, split)
 
 
 def _others(shadows: Sequence[Resolved], version: int) -> tuple[Resolved, ...]:
     return tuple(shadow for shadow in shadows if shadow.version != version)
-
-
-def _same(table: type[ModelAlias] | type[ModelTraffic]) -> ColumnElement[bool]:
-    return and_(ModelVersion.model == table.model, ModelVersion.version == table.version)

@@ -85,8 +85,8 @@ def list_models(
     """Models by name, last in the alphabet first. `tag.<key>=<value>` filters by tag."""
     tags = {key[4:]: value for key, value in request.query_params.items() if key.startswith("tag.")}
     with state_of(request).database.read() as session:
-        found = search.query(name=name, task=task, text=text, tags=tags)
-        rows, more = fetch(session, found, Model.name, limit=limit, after=after)
+        found, key = search.query(name=name, task=task, text=text, tags=tags)
+        rows, more = fetch(session, found, key, limit=limit, after=after)
         tagged_with = search.tags_of(session, [row.name for row in rows])
     items = [brief(row, tagged_with[row.name]) for row in rows]
     return page(items, [row.name for row in rows], more, request, response)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from service.tables import Model, ModelTag
 
@@ -16,18 +16,22 @@ def query(
     task: str | None = None,
     text: str | None = None,
     tags: Mapping[str, str] | None = None,
-) -> Select[Model]:
-    """Models that pass all filters.
+) -> tuple[Select[Model], InstrumentedAttribute[str]]:
+    """Models that pass all filters, and the column of names by which an index has them in order.
 
     name: how the name begins. text: words, each of them somewhere in name, description or tags.
     """
-    found = select(Model)
+    found, key = select(Model), Model.name
     if name:
         found = found.where(Model.name >= name, Model.name < name + _END)
     if task is not None:
         found = found.where(Model.task == task)
-    for key, value in (tags or {}).items():
-        found = found.where(_tagged(ModelTag.key == key, ModelTag.value == value))
+    for position, (tag, value) in enumerate((tags or {}).items()):
+        pair = aliased(ModelTag)
+        same = and_(pair.model == Model.name, pair.key == tag, pair.value == value)
+        found = found.join(pair, same)
+        if position == 0:
+            key = pair.model
     for word in (text or "").split()[:10]:
         found = found.where(
             or_(
@@ -37,7 +41,7 @@ def query(
                 _tagged(ModelTag.value.icontains(word, autoescape=True)),
             )
         )
-    return found
+    return found, key
 
 
 def _tagged(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -15,11 +15,12 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import text
 
 from core.errors import DataError
 from core.model import Model, Prediction
-from core.targets import Regression
+from core.targets import Classes, Regression, Target
 from service.jobs.store import now
 from service.kit.database import Database
 from service.kit.problems import Problem
@@ -33,6 +34,8 @@ TOGETHER = 256  # rows computed at a time: under a millisecond of the interprete
 CLOSE = 0.1  # numbers agree within this part of the target's standard deviation
 _log = logging.getLogger("sigmoid.shadows")
 Pair = tuple[str, int, int]
+Answer = dict[str, Any]
+Floats = NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -50,11 +53,11 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Rows as they were sent, and the answer they were given."""
+    """Rows as they were sent, and what was said to each."""
 
     by: Shelved
     rows: Sequence[Any]
-    prediction: Prediction
+    answers: Sequence[Answer]
 
 
 class Shadows:
@@ -82,8 +85,12 @@ class Shadows:
         self._arrived.set()
         self._thread.join(5)
 
-    def note(self, by: Shelved, rows: Sequence[Any], prediction: Prediction) -> None:
-        """Remember an answer for its version's shadows. Returns at once, whatever the load."""
+    def note(self, by: Shelved, rows: Sequence[Any], answers: Sequence[Answer]) -> None:
+        """Remember answers for their version's shadows. Returns at once, whatever the load.
+
+        rows: records, or arrays in signature order. answers: one a row, as `Model.listed` gives
+        them; they are read later, so they must not change any more.
+        """
         if not by.shadows:
             return
         with self._lock:
@@ -92,7 +99,7 @@ class Shadows:
                     self._of(by, shadow).skipped += len(rows)
                 return
             self._rows_waiting += len(rows)
-        self._waiting.append(Answered(by, rows, prediction))
+        self._waiting.append(Answered(by, rows, answers))
         self._arrived.set()
 
     def _of(self, by: Shelved, shadow: Resolved) -> Sums:
@@ -140,7 +147,8 @@ class Shadows:
         try:
             model = self._shelf.load(shadow.sha256)
             rows = [row for answered in together for row in answered.rows]
-            found = [compare(by.model, model, rows, _joined(together))]
+            answers = [answer for answered in together for answer in answered.answers]
+            found = [compare(by.model, model, rows, answers)]
         except (DataError, Problem):
             found = [_compare_one(answered, self._shelf, shadow) for answered in together]
         with self._lock:
@@ -156,7 +164,7 @@ class Shadows:
         try:
             with self._database.write() as session:
                 for pair, sums in taken.items():
-                    session.execute(_ADD, _values(pair, sums))
+                    session.execute(_ADD, _bound(pair, sums))
         except Problem:
             with self._lock:
                 for pair, sums in taken.items():
@@ -172,52 +180,38 @@ def add(to: Sums, more: Sums) -> None:
     to.largest_difference = largest
 
 
-def _joined(together: Sequence[Answered]) -> Prediction:
-    answers = [answered.prediction for answered in together]
-
-    def joined(name: str) -> Any:
-        parts = [getattr(answer, name) for answer in answers]
-        return None if parts[0] is None else np.concatenate(parts)
-
-    return Prediction(joined("labels"), joined("probabilities"), joined("values"))
-
-
 def _compare_one(answered: Answered, shelf: Shelf, shadow: Resolved) -> Sums:
     try:
         model = shelf.load(shadow.sha256)
-        return compare(answered.by.model, model, answered.rows, answered.prediction)
+        return compare(answered.by.model, model, answered.rows, answered.answers)
     except (DataError, Problem):
         return Sums(failed=len(answered.rows))
 
 
-def compare(given: Model, shadow: Model, rows: Sequence[Any], answer: Prediction) -> Sums:
+def compare(given: Model, shadow: Model, rows: Sequence[Any], answers: Sequence[Answer]) -> Sums:
     """A shadow's answers to rows beside those that were given.
 
     Raises DataError for rows that the shadow cannot read.
     """
-    parts = [slice(first, first + TOGETHER) for first in range(0, len(rows), TOGETHER)]
     sums = Sums()
-    for part in parts:
+    if isinstance(given.target, Regression) != isinstance(shadow.target, Regression):
+        return Sums(failed=len(rows))
+    for first in range(0, len(rows), TOGETHER):
+        part = slice(first, first + TOGETHER)
         time.sleep(0)  # between two stretches the event loop may have the interpreter
-        add(sums, _compare_part(given, shadow, rows[part], answer, part))
+        found = shadow.predict_records(rows[part])
+        if isinstance(given.target, Regression):
+            difference = _values(found, answers[part])
+            agreed = np.abs(difference) <= CLOSE * given.target.scale
+        else:
+            agreed, difference = _classes(given.target, shadow.target, found, answers[part])
+        add(sums, _summed(agreed, difference))
     return sums
 
 
-def _compare_part(
-    given: Model, shadow: Model, rows: Sequence[Any], answer: Prediction, part: slice
-) -> Sums:
-    if (answer.values is None) == isinstance(shadow.target, Regression):
-        return Sums(failed=len(rows))
-    found = shadow.predict_records(rows)
-    if answer.values is not None:
-        assert found.values is not None
-        assert isinstance(given.target, Regression)
-        difference = found.values - answer.values[part]
-        agreed = np.abs(difference) <= CLOSE * given.target.scale
-    else:
-        agreed, difference = _classes(given, shadow, found, answer, part)
+def _summed(agreed: NDArray[np.bool_], difference: Floats) -> Sums:
     return Sums(
-        rows=len(rows),
+        rows=len(agreed),
         agreed=int(np.count_nonzero(agreed)),
         difference=float(difference.sum()),
         absolute_difference=float(np.abs(difference).sum()),
@@ -225,20 +219,27 @@ def _compare_part(
     )
 
 
+def _values(found: Prediction, answers: Sequence[Answer]) -> Floats:
+    assert found.values is not None
+    given: Floats = np.array([one["value"] for one in answers])
+    return found.values - given
+
+
 def _classes(
-    given: Model, shadow: Model, found: Prediction, answer: Prediction, part: slice
-) -> tuple[Any, Any]:
+    given: Target, shadow: Target, found: Prediction, answers: Sequence[Answer]
+) -> tuple[NDArray[np.bool_], Floats]:
     """Whether labels are the same, and the difference in the probability of the label given."""
-    assert answer.labels is not None and answer.probabilities is not None  # noqa: PT018
-    assert found.labels is not None and found.probabilities is not None  # noqa: PT018
-    assert given.target.labels is not None and shadow.target.labels is not None  # noqa: PT018
-    at = {label: position for position, label in enumerate(shadow.target.labels)}
-    theirs = np.array([at.get(label, -1) for label in given.target.labels])
-    labels = answer.labels[part]
-    wanted = theirs[labels]
-    every = np.arange(len(labels))
-    probability = np.where(wanted >= 0, found.probabilities[every, wanted], 0.0)
-    return found.labels == wanted, probability - answer.probabilities[part][every, labels]
+    assert isinstance(given, Classes)
+    assert isinstance(shadow, Classes)
+    assert found.labels is not None
+    assert found.probabilities is not None
+    names = dict(zip(given.labels, given.names, strict=True))
+    at = {label: position for position, label in enumerate(shadow.labels)}
+    labels = [one["label"] for one in answers]
+    wanted = np.array([at.get(label, -1) for label in labels])
+    theirs = found.probabilities[np.arange(len(labels)), wanted]
+    ours = [one["probabilities"][names[label]] for one, label in zip(answers, labels, strict=True)]
+    return found.labels == wanted, np.where(wanted >= 0, theirs, 0.0) - np.array(ours)
 
 
 _SUMMED = ("rows", "agreed", "difference", "absolute_difference", "skipped", "failed")
@@ -257,7 +258,7 @@ _ADD = text(
 )
 
 
-def _values(pair: Pair, sums: Sums) -> dict[str, Any]:
+def _bound(pair: Pair, sums: Sums) -> dict[str, Any]:
     name, version, shadow = pair
     found = dict(zip(Sums.__slots__, astuple(sums), strict=True))
     return {**found, "model": name, "version": version, "shadow": shadow, "now": now().timestamp()}

@@ -1,5 +1,6 @@
 """From a body's bytes to the answer's: the plain way where it goes, and the one that explains."""
 
+from copy import deepcopy
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ def plain_answer(state: State, shelved: Shelved, raw: bytes) -> bytes | None:
     Raises DataError for a row that the model refuses.
     """
     plan = state.plans.of(shelved.model)
-    if plan is None or shelved.shadows:
+    if plan is None:
         return None
     question = plan.read(raw)
     if question is None:
@@ -38,6 +39,8 @@ def plain_answer(state: State, shelved: Shelved, raw: bytes) -> bytes | None:
     if options is not None and misfit(options, shelved.model.target) is not None:
         return None
     answers, warnings = shelved.model.answer(rows)
+    if shelved.shadows:  # what the options leave of an answer is for its caller alone
+        state.shadows.note(shelved, rows, answers if options is None else deepcopy(answers))
     return _written(shelved, answers, warnings, options)
 
 
@@ -57,7 +60,8 @@ def answer(state: State, shelved: Shelved, raw: bytes) -> bytes:
         prediction = shelved.model.predict_records(body.rows)
     except DataError as error:
         raise rows_invalid(error) from None
-    state.shadows.note(shelved, body.rows, prediction)
+    if shelved.shadows:
+        state.shadows.note(shelved, body.rows, shelved.model.listed(prediction))
     return written(shelved, prediction, body)
 
 

@@ -1,9 +1,11 @@
 """Finding, describing and deleting models."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import text
 
 from service.kit.database import Database
 from service.models import removal, search
@@ -141,12 +143,18 @@ def test_a_file_goes_with_its_last_version_and_not_before(
         assert file.path.exists() is is_left
 
 
-def test_filters_are_answered_by_indexes(database: Database) -> None:
-    from sqlalchemy import text
-
-    found = search.query(name="m", tags={"a": "b"})
-    statement = found.compile(database.engine, compile_kwargs={"literal_binds": True})
+@pytest.mark.parametrize(
+    "filters", [{}, {"name": "m"}, {"task": "binary"}, {"tags": {"a": "b"}},
+                {"name": "m", "tags": {"a": "b", "c": "d"}}]
+)  # fmt: skip
+def test_a_page_is_read_in_the_order_of_an_index(
+    database: Database, filters: dict[str, Any]
+) -> None:
+    found, key = search.query(**filters)
+    page = found.where(key < "n").order_by(key.desc()).limit(21)
+    statement = page.compile(database.engine, compile_kwargs={"literal_binds": True})
     with database.read() as session:
         plan = session.execute(text(f"EXPLAIN QUERY PLAN {statement}")).all()
 
-    assert not [step for step in plan if "SCAN" in step.detail]
+    assert plan
+    assert all(step.detail.startswith("SEARCH") for step in plan), plan

@@ -1,6 +1,7 @@
 """Shadows under load: what is too much is skipped, what does not fit is counted."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,11 +26,15 @@ def line(slope: float) -> Model:
     )  # fmt: skip
 
 
+def listed(model: Model, rows: list[Any]) -> list[dict[str, Any]]:
+    return model.listed(model.predict_records(rows))
+
+
 def test_differences_of_numbers_are_summed() -> None:
     given, shadow = line(1.0), line(1.2)
     rows = [{"x": 0.1}, {"x": 1.0}, {"x": -1.0}]
 
-    sums = compare(given, shadow, rows, given.predict_records(rows))
+    sums = compare(given, shadow, rows, listed(given, rows))
 
     assert sums.rows == 3
     assert sums.agreed == 1  # 0.02 apart, of a tenth of the deviation
@@ -46,14 +51,14 @@ def test_a_shadow_of_another_task_has_failed() -> None:
     )  # fmt: skip
     rows = [{"x": 0.5}]
 
-    assert compare(given, classes, rows, given.predict_records(rows)) == Sums(failed=1)
+    assert compare(given, classes, rows, listed(given, rows)) == Sums(failed=1)
 
 
 def test_many_rows_are_compared_as_few_are() -> None:
     given, shadow = line(1.0), line(1.2)
     rows = [[step / 1000] for step in range(1000)]
 
-    sums = compare(given, shadow, rows, given.predict_records(rows))
+    sums = compare(given, shadow, rows, listed(given, rows))
 
     assert sums.rows == 1000
     assert sums.difference == pytest.approx(0.2 * 499.5, rel=1e-4)
@@ -64,9 +69,9 @@ def test_more_than_can_wait_is_skipped_and_counted(tmp_path: Path, database: Dat
     given = line(1.0)
     by = Shelved("m", 1, given, "", (Resolved("m", 2, ""),))
     rows = [[0.0]] * (MOST_WAITING // 2)
-    answer = given.predict_records([[0.0]])
+    answers = listed(given, [[0.0]]) * len(rows)
 
     for _ in range(3):
-        shadows.note(by, rows, answer)
+        shadows.note(by, rows, answers)
 
     assert shadows._sums["m", 1, 2].skipped == MOST_WAITING // 2
