@@ -28,6 +28,9 @@ class Figure(Response):
     value: float
     baseline: float | None
     better: bool | None = Field(description="Than the baseline.")
+    low: float | None = Field(description="With 95% confidence it lies between low and high.")
+    high: float | None
+    linear: float | None = Field(description="The same of linear or logistic regression.")
 
 
 class TrainedOn(Response):
@@ -90,7 +93,7 @@ def collect(session: Session, row: ModelVersion, network: Network) -> Card:
     model = store.get(session, row.model)
     job = None if row.job_id is None else session.get(Job, row.job_id)
     evaluation = row.evaluation or {}
-    figures = compared(row.metrics, row.baseline)
+    figures = compared(row.metrics, row.baseline, evaluation)
     pointing = [one.alias for one in aliases.of_model(session, row.model)
                 if one.version == row.version]  # fmt: skip
     return Card(
@@ -117,19 +120,33 @@ def collect(session: Session, row: ModelVersion, network: Network) -> Card:
     )
 
 
-def compared(metrics: Json, baseline: Json) -> list[Figure]:
-    """Each metric beside its baseline."""
+def compared(metrics: Json, baseline: Json, evaluation: Json) -> list[Figure]:
+    """Each metric with its interval, beside those of simpler models."""
+    intervals, linear = evaluation.get("intervals") or {}, evaluation.get("linear") or {}
     figures = []
     for name, value in metrics.items():
         if not isinstance(value, int | float):
             continue
-        other = baseline.get(name)
-        other = float(other) if isinstance(other, int | float) else None
+        other, interval = _number(baseline.get(name)), intervals.get(name) or {}
         better = None
         if other is not None:
             better = value < other if name in LOWER_IS_BETTER else value > other
-        figures.append(Figure(name=name, value=float(value), baseline=other, better=better))
+        figures.append(
+            Figure(
+                name=name,
+                value=float(value),
+                baseline=other,
+                better=better,
+                low=_number(interval.get("low")),
+                high=_number(interval.get("high")),
+                linear=_number(linear.get(name)),
+            )
+        )
     return figures
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _data(session: Session, row: ModelVersion, job: Job | None) -> TrainedOn:
@@ -176,6 +193,8 @@ def _limits(row: ModelVersion, figures: list[Figure]) -> list[str]:
         found.append(f"Judged by {rows} rows of one split only: its metrics are uncertain.")
     else:
         found.append("Judged by one split of the rows; early stopping has looked at the same rows.")
+    if (evaluation.get("better_than_linear") or {}).get("verdict") in ("no", "cannot tell"):
+        found.append("It is not shown to be better than linear or logistic regression.")
     worse = [figure.name for figure in figures if figure.better is False]
     if worse:
         found.append(f"No better than the simplest answer in {', '.join(worse)}.")

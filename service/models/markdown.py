@@ -57,13 +57,23 @@ def _facts(card: Card) -> str:
 def _figures(card: Card) -> str:
     if not card.figures:
         return "No metrics are on record."
-    rows = [[figure.name, number(figure.value), _beside(figure)] for figure in card.figures]
+    rows = [
+        [figure.name, _shown(figure.value), _sure(figure), _shown(figure.linear),
+         _shown(figure.baseline)]
+        for figure in card.figures
+    ]  # fmt: skip
     judged = f"Measured on {card.judging_rows} {card.judged_by} rows.\n\n" if card.judged_by else ""
-    return judged + _table(["metric", "this model", "simplest answer"], rows)
+    return judged + _table(
+        ["metric", "this model", "95% sure", "linear model", "simplest answer"], rows
+    )
 
 
-def _beside(figure: Figure) -> str:
-    return "–" if figure.baseline is None else number(figure.baseline)
+def _shown(value: float | None) -> str:
+    return "–" if value is None else number(value)
+
+
+def _sure(figure: Figure) -> str:
+    return "–" if figure.low is None else f"{_shown(figure.low)} to {_shown(figure.high)}"
 
 
 def _columns(card: Card) -> str:

@@ -41,7 +41,7 @@ def test_the_report_shows_what_is_on_record(
     expect(page.get_by_role("heading", level=1)).to_contain_text("penguins version")
     accuracy = model["result"]["metrics"]["accuracy"]
     shown = f"{100 * accuracy:.1f}".removesuffix(".0")
-    expect(page.get_by_role("row", name=re.compile("^Accuracy"))).to_contain_text(f"{shown} %")
+    expect(page.get_by_role("row", name=re.compile("^Accuracy"))).to_contain_text(f"{shown}\u00a0%")
     counts = page.locator("svg text.count").all_text_contents()
     assert [int(text or 0) for text in counts] == [
         count for row in card["evaluation"]["counts"] for count in row

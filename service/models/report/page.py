@@ -104,22 +104,30 @@ def _beside(one: Figure) -> str:
 def _figures(card: Card) -> str:
     if not card.figures:
         return '<p class="quiet">No metrics are on record.</p>'
-    rows = []
-    for one in card.figures:
-        better = {True: "better", False: "worse", None: ""}[one.better]
-        mark = f'<span class="{better}">{better}</span>' if better else ""
-        beside = "–" if one.baseline is None else figure(one.name, one.baseline)
-        drawn = bars(one.value, one.baseline, lambda value, name=one.name: figure(name, value))  # type: ignore[misc]
-        rows.append(
-            f'<tr><th scope="row">{escape(word(one.name))}{_direction(one)}</th><td class="number">'
-            f'{escape(figure(one.name, one.value))}</td><td class="number quiet">{escape(beside)}'
-            f"</td><td>{drawn}</td><td>{mark}</td></tr>"
-        )
+    rows = "".join(_figure_row(one) for one in card.figures)
     return (
         f'<p class="quiet">{escape(verdict.judged(card))}</p><div class="wide"><table><thead><tr>'
         '<th scope="col">Metric</th><th scope="col" class="number">This model</th>'
+        '<th scope="col" class="number">95 % sure</th>'
+        '<th scope="col" class="number">Linear model</th>'
         '<th scope="col" class="number">Simplest answer</th><td></td><td></td></tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _figure_row(one: Figure) -> str:
+    def shown(value: float | None) -> str:
+        return "–" if value is None else escape(figure(one.name, value))
+
+    better = {True: "better", False: "worse", None: ""}[one.better]
+    mark = f'<span class="{better}">{better}</span>' if better else ""
+    sure = "–" if one.low is None else f"{shown(one.low)} to {shown(one.high)}"
+    return (
+        f'<tr><th scope="row">{escape(word(one.name))}{_direction(one)}</th>'
+        f'<td class="number">{shown(one.value)}</td><td class="number quiet">{sure}</td>'
+        f'<td class="number quiet">{shown(one.linear)}</td>'
+        f'<td class="number quiet">{shown(one.baseline)}</td>'
+        f"<td>{bars(one.value, one.baseline, shown)}</td><td>{mark}</td></tr>"
     )
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from html import escape as _escape
 
 MINUS = "−"
+NARROW = "\u00a0"  # between a number and its sign, never at the end of a line
 WORDS = {
     "log_loss": "Log loss",
     "roc_auc": "ROC AUC",
@@ -61,10 +62,10 @@ def _raised(exponent: int) -> str:
 def percent(share: float) -> str:
     """A share in percent; only what is all is called 100 %."""
     if float(100 * share).is_integer():
-        return f"{100 * share:.0f} %"
+        return f"{100 * share:.0f}{NARROW}%"
     if share > 0.9995:
-        return "99.9 %"
-    return f"{100 * share:.1f} %".replace("-", MINUS)
+        return f"99.9{NARROW}%"
+    return f"{100 * share:.1f}{NARROW}%".replace("-", MINUS)
 
 
 def figure(name: str, value: float) -> str:
