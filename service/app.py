@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from service.batches.routes import router as batches
 from service.datasets.routes import router as datasets
 from service.jobs.routes import router as jobs
 from service.kit import failures, openapi
@@ -78,7 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for router in (datasets, jobs, *MODELS, predictions, operations, web):
+    for router in (datasets, jobs, *MODELS, predictions, batches, operations, web):
         app.include_router(router)
     failures.install(app)
     openapi.install(app)

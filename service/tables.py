@@ -255,3 +255,34 @@ class RegistryClock(Table):
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     generation: Mapped[int]
     deleted: Mapped[int]  # generation of the last deletion, which leaves no row to find
+
+
+class BatchPrediction(Table):
+    """A model's predictions for a whole data set: the record and the queue at once."""
+
+    __tablename__ = "batch_predictions"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    # By value: a batch that has ended outlives its model and its data set.
+    model: Mapped[str] = mapped_column(String(100), index=True)
+    version: Mapped[int]
+    model_sha256: Mapped[str] = mapped_column(String(64))
+    dataset_id: Mapped[str] = mapped_column(String(40), index=True)
+    dataset_sha256: Mapped[str] = mapped_column(String(64))
+    rows: Mapped[int]
+    format: Mapped[str] = mapped_column(String(16))
+    threshold: Mapped[float | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    done: Mapped[int]
+    warnings: Mapped[list[Json] | None]
+    result: Mapped[Json | None]
+    error: Mapped[Json | None]
+
+    fence: Mapped[int]
+    lease_until: Mapped[float | None]
+    crashes: Mapped[int]
+
+    __table_args__ = (Index("ix_batch_predictions_claim", "state", "id"),)

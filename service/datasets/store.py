@@ -3,6 +3,7 @@
 from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
+from service.batches import store as batches
 from service.jobs.store import needed_by
 from service.kit.problems import Problem, not_found
 from service.tables import Dataset
@@ -31,7 +32,8 @@ def remove(session: Session, dataset_id: str) -> str:
     """Delete the row; returns the sha256 of the file that may go. Raises not-found, conflict."""
     dataset = get(session, dataset_id)
     job_id = needed_by(session, dataset_id)
-    if job_id is not None:
-        raise Problem("conflict", f"{job_id} still needs this data set.")
+    needed = job_id or batches.needing(session, dataset_id)
+    if needed is not None:
+        raise Problem("conflict", f"{needed} still needs this data set.")
     session.execute(delete(Dataset).where(Dataset.id == dataset_id))
     return dataset.sha256

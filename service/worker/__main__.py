@@ -12,6 +12,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 def main() -> int:
     """Run an agent until SIGTERM or SIGINT."""
+    from service.batches.agent import BatchAgent
     from service.settings import Settings
     from service.worker.agent import NURSERY, Agent
 
@@ -25,7 +26,12 @@ def main() -> int:
     agent = Agent(settings)
     signal.signal(signal.SIGTERM, agent.stop)
     signal.signal(signal.SIGINT, agent.stop)
-    agent.run()
+    batches = BatchAgent(settings)
+    batches.start()
+    try:
+        agent.run()
+    finally:
+        batches.stop()
     return 0
 
 
