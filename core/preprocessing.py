@@ -1,28 +1,25 @@
 """From a table to the inputs of a network: learned from the training rows, applied to all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 
+from core.choices import Choice, Missing, Unseen
 from core.columns import Category, Column, Indices, Numeric, Table, row_count
 from core.errors import DataError, MissingColumn, TooWide
 from core.features import (
     Feature,
-    LevelFeature,
     Matrix,
-    NumberFeature,
-    Rows,
-    Scaling,
     Warning_,
     feature_from_dict,
-    fit_levels,
-    fit_number,
+    feature_to_dict,
+    fit_feature,
 )
 
-__all__ = ["Category", "Column", "Numeric", "Preprocessor", "Table"]
+__all__ = ["Category", "Choice", "Column", "Numeric", "Preprocessor", "Table"]
 
 MAX_WIDTH = 10_000
 BLOCK = 16_384  # rows at a time: what is computed in between stays in the cache
@@ -32,30 +29,37 @@ BLOCK = 16_384  # rows at a time: what is computed in between stays in the cache
 class Preprocessor:
     """The fitted features, in the order of the signature and of the network's inputs.
 
-    missing: impute fills in the training mean or the most frequent level; error refuses.
-    unseen: other takes an unseen level as none of the known; error refuses.
+    missing, unseen: the policies that files state once; each feature has its own.
     """
 
     features: tuple[Feature, ...]
-    missing: Literal["impute", "error"] = "impute"
-    unseen: Literal["other", "error"] = "other"
+    missing: Missing = "impute"
+    unseen: Unseen = "other"
 
     @classmethod
     def fit(
         cls,
         table: Table,
-        columns: Sequence[str],
+        names: Sequence[str],
         *,
         rows: Indices | None = None,
-        scaling: Scaling = "standardize",
-        missing: Literal["impute", "error"] = "impute",
-        unseen: Literal["other", "error"] = "other",
+        columns: Mapping[str, Mapping[str, Any]] | None = None,
+        **default: Any,
     ) -> "Preprocessor":
-        """Learn the features `columns` from the training `rows` (indices; None means all).
+        """Learn the features `names` from the training `rows` (indices; None means all).
 
+        default: fields of `Choice` for every column; columns: others for columns by name.
         Raises DataError naming the column, and the row of the table where one is to blame.
         """
-        fitted = cls(tuple(_fit(table, name, rows, scaling) for name in columns), missing, unseen)
+        base, chosen = Choice(**default), columns or {}
+        fitted = cls(
+            tuple(
+                _fit(table, name, rows, Choice(**{**default, **chosen.get(name, {})}))
+                for name in names
+            ),
+            base.refusal,
+            base.unseen,
+        )
         if fitted.width > MAX_WIDTH:
             widest = max(fitted.features, key=lambda feature: feature.width)
             raise TooWide(
@@ -84,15 +88,7 @@ class Preprocessor:
     @cached_property
     def feature_names(self) -> tuple[str, ...]:
         """A name for each input: the column's, or column=level."""
-        return tuple(
-            name
-            for feature in self.features
-            for name in (
-                [f"{feature.name}={level}" for level in feature.levels]
-                if isinstance(feature, LevelFeature) and feature.type == "category"
-                else [feature.name]
-            )
-        )
+        return tuple(name for feature in self.features for name in feature.input_names)
 
     def transform(self, table: Table, rows: Indices | None = None) -> tuple[Matrix, list[Warning_]]:
         """The inputs (rows, width) of `rows` (None means all), and what to know about them.
@@ -111,7 +107,7 @@ class Preprocessor:
                 start = self.starts[at]
                 out = matrix[block, start : start + feature.width]
                 try:
-                    counts[at] += self._encode(feature, column, chosen, out)
+                    counts[at] += feature.encode(column, chosen, out)
                 except DataError as error:
                     if error.row is not None:
                         error.row += first
@@ -120,26 +116,25 @@ class Preprocessor:
         noted = zip(self.features, counts, strict=True)
         return matrix, [feature.remark(number) for feature, number in noted if number]
 
-    def _encode(self, feature: Feature, column: Column, rows: Rows, out: Matrix) -> int:
-        impute = self.missing == "impute"
-        if isinstance(feature, NumberFeature):
-            return feature.encode(column, rows, out, impute=impute)
-        return feature.encode(column, rows, out, impute=impute, refuse=self.unseen == "error")
-
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
-        features = [feature.to_dict() for feature in self.features]
+        features = [
+            feature_to_dict(feature, self.missing, self.unseen) for feature in self.features
+        ]
         return {"features": features, "missing": self.missing, "unseen": self.unseen}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Preprocessor":
         """From JSON. Raises KeyError, TypeError or ValueError for anything else."""
-        if data["missing"] not in ("impute", "error") or data["unseen"] not in ("other", "error"):
+        missing, unseen = data["missing"], data["unseen"]
+        if missing not in ("impute", "error") or unseen not in ("other", "error"):
             raise ValueError("unknown policy")
-        features = tuple(feature_from_dict(feature) for feature in data["features"])
+        features = tuple(
+            feature_from_dict(feature, missing, unseen) for feature in data["features"]
+        )
         if len({feature.name for feature in features}) < max(1, len(features)):
             raise ValueError("names of features are distinct, and there are some")
-        return cls(features, data["missing"], data["unseen"])
+        return cls(features, missing, unseen)
 
 
 def _column(table: Table, name: str) -> Column:
@@ -148,13 +143,7 @@ def _column(table: Table, name: str) -> Column:
     return table[name]
 
 
-def _fit(table: Table, name: str, rows: Indices | None, scaling: Scaling) -> Feature:
+def _fit(table: Table, name: str, rows: Indices | None, choice: Choice) -> Feature:
     column = _column(table, name)
     chosen = cast(Indices, np.arange(row_count(column))) if rows is None else rows
-    if isinstance(column, Category):
-        return fit_levels(name, column, chosen)
-    try:
-        return fit_number(name, column.values[chosen], scaling)
-    except DataError as error:
-        error.row = None if error.row is None else int(chosen[error.row])
-        raise
+    return fit_feature(name, column, chosen, choice)

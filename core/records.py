@@ -11,20 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.columns import BOOLEAN_LEVELS, Category, Column, Numeric
 from core.errors import DataError, MissingColumn, UnknownColumn, WrongType
-from core.features import (
-    LARGEST,
-    LevelFeature,
-    Matrix,
-    NumberFeature,
-    Warning_,
-    missing_value,
-    non_finite,
-    out_of_range,
-    unseen_level,
-    unseen_levels,
-)
+from core.features import Feature, LevelFeature, Matrix, NumberFeature, Warning_
 from core.preprocessing import Preprocessor
+from core.remarks import missing_value, non_finite, out_of_range, unseen_level, unseen_levels
+from core.scaling import LARGEST
 
 Cells = Sequence[Any]
 _NUMBERS = {int, float}
@@ -60,7 +52,7 @@ class RecordReader:
     ) -> tuple[Matrix, list[Warning_]]:
         found: dict[int, Warning_] = {}
         block = self._scaled(numbers, found)
-        if not self._level_features:
+        if not self._level_features and not self._others:
             return block, list(found.values())
         matrix = np.zeros((len(cells), self.preprocessor.width), dtype=np.float32)
         if self._numbers:
@@ -70,21 +62,41 @@ class RecordReader:
             unseen = self._write_levels(feature, column, matrix[:, start:])
             if unseen:
                 found[position] = unseen_levels(feature.name, unseen)
+        for position, start, other in self._others:
+            values = _column_of(other, [row[position] for row in cells])
+            count = other.encode(values, slice(None), matrix[:, start : start + other.width])
+            if count:
+                found[position] = other.remark(count)
         return matrix, [found[position] for position in sorted(found)]
 
     @cached_property
     def _numbers(self) -> list[tuple[int, NumberFeature]]:
+        """The numbers that are scaled all at once."""
         features = enumerate(self.preprocessor.features)
-        return [(at, feature) for at, feature in features if isinstance(feature, NumberFeature)]
+        return [
+            (at, feature)
+            for at, feature in features
+            if isinstance(feature, NumberFeature) and feature.is_plain
+        ]
 
     @cached_property
     def _level_features(self) -> list[tuple[int, int, LevelFeature]]:
-        features = zip(self.preprocessor.starts, self.preprocessor.features, strict=True)
         return [
             (at, start, feature)
-            for at, (start, feature) in enumerate(features)
-            if isinstance(feature, LevelFeature)
+            for at, start, feature in self._placed
+            if isinstance(feature, LevelFeature) and not feature.indicator
         ]
+
+    @cached_property
+    def _others(self) -> list[tuple[int, int, Feature]]:
+        """The features that encode a column of the rows, as in a table."""
+        quick = {at for at, _ in self._numbers} | {at for at, _, _ in self._level_features}
+        return [placed for placed in self._placed if placed[0] not in quick]
+
+    @property
+    def _placed(self) -> list[tuple[int, int, Feature]]:
+        features = zip(self.preprocessor.starts, self.preprocessor.features, strict=True)
+        return [(at, start, feature) for at, (start, feature) in enumerate(features)]
 
     @cached_property
     def _number_inputs(self) -> list[int]:
@@ -125,7 +137,7 @@ class RecordReader:
 
     def _of_numbers(self, cells: Sequence[Cells]) -> list[Cells]:
         """The cells of the columns of numbers alone."""
-        if not self._level_features:
+        if not self._level_features and not self._others:
             return list(cells)
         positions = [position for position, _ in self._numbers]
         return [[row[position] for position in positions] for row in cells]
@@ -174,9 +186,9 @@ class RecordReader:
         filled = []
         for cell, (_, feature) in zip(row, self._numbers, strict=True):
             if cell is None:
-                if self.preprocessor.missing == "error":
+                if feature.missing == "error":
                     raise missing_value(feature.name, at)
-                filled.append(feature.mean)
+                filled.append(feature.filling)
             elif type(cell) in _NUMBERS:
                 filled.append(cell)
             else:
@@ -189,7 +201,7 @@ class RecordReader:
         positions, unseen = feature.positions, 0
         for at, cell in enumerate(column):
             if cell is None:
-                if self.preprocessor.missing == "error":
+                if feature.missing == "error":
                     raise missing_value(feature.name, at)
                 position = feature.most_frequent
             elif type(cell) is not expected:
@@ -200,11 +212,32 @@ class RecordReader:
                 out[at, 0] = position
             elif position >= 0:
                 out[at, position] = 1.0
-            elif self.preprocessor.unseen == "error":
+            elif feature.unseen == "error":
                 raise unseen_level(feature.name, at)
             else:
                 unseen += 1
         return unseen
+
+
+def _column_of(feature: Feature, cells: list[Any]) -> Column:
+    """The cells of one feature as a column. Raises WrongType naming the row."""
+    if isinstance(feature, NumberFeature):
+        kinds: set[type] = _NUMBERS
+    else:
+        kinds = {bool} if feature.type == "boolean" else {str}
+    for at, cell in enumerate(cells):
+        if cell is not None and type(cell) not in kinds:
+            raise _wrong_type(feature.expected, cell, feature.name, at)
+    if isinstance(feature, NumberFeature):
+        numbers = [np.nan if cell is None else _float(cell) for cell in cells]
+        return Numeric(np.array(numbers, dtype=np.float64))
+    if feature.type == "boolean":
+        codes = [-1 if cell is None else int(cell) for cell in cells]
+        return Category(np.array(codes, dtype=np.int32), BOOLEAN_LEVELS)
+    levels = sorted({cell for cell in cells if cell is not None})
+    at_level = {level: position for position, level in enumerate(levels)}
+    codes = [-1 if cell is None else at_level[cell] for cell in cells]
+    return Category(np.array(codes, dtype=np.int32), tuple(levels))
 
 
 _KINDS = {

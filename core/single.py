@@ -89,7 +89,7 @@ def _sorted(
     count = sum(isinstance(feature, NumberFeature) for feature in preprocessor.features)
     for position, feature in enumerate(preprocessor.features):
         start = preprocessor.starts[position]
-        if isinstance(feature, NumberFeature):
+        if isinstance(feature, NumberFeature) and feature.is_plain:
             numbers.append((position, feature))
             order.append(start)
         elif isinstance(feature, LevelFeature):
