@@ -66,8 +66,11 @@ class Live:
 def bucket(name: str, key: str) -> int:
     """Where a routing key falls, 0 to 99: the first 8 bytes of SHA-256("<name>:<key>"), big
     endian, modulo 100. Versions own ranges of buckets in ascending order.
+
+    key: the header's bytes as HTTP reads them, one character a byte, so that they are hashed as
+    they were sent.
     """
-    digest = hashlib.sha256(f"{name}:{key}".encode("utf-8", "surrogatepass")).digest()
+    digest = hashlib.sha256(f"{name}:{key}".encode("latin-1")).digest()
     return int.from_bytes(digest[:8], "big") % 100
 
 

@@ -169,3 +169,7 @@ def test_the_bucket_is_the_documented_hash() -> None:
     digest = hashlib.sha256(b"penguins:user-17").hexdigest()
 
     assert bucket("penguins", "user-17") == int(digest[:16], 16) % 100
+
+    sent = "Größe".encode()
+    digest = hashlib.sha256(b"penguins:" + sent).hexdigest()
+    assert bucket("penguins", sent.decode("latin-1")) == int(digest[:16], 16) % 100
