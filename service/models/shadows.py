@@ -93,14 +93,19 @@ class Shadows:
         """
         if not by.shadows:
             return
+        if self._rows_waiting + len(rows) > MOST_WAITING:
+            self.skip(by, len(rows))
+            return
         with self._lock:
-            if self._rows_waiting + len(rows) > MOST_WAITING:
-                for shadow in by.shadows:
-                    self._of(by, shadow).skipped += len(rows)
-                return
             self._rows_waiting += len(rows)
         self._waiting.append(Answered(by, rows, answers))
         self._arrived.set()
+
+    def skip(self, by: Shelved, rows: int) -> None:
+        """Count rows that are not going to be compared."""
+        with self._lock:
+            for shadow in by.shadows:
+                self._of(by, shadow).skipped += rows
 
     def _of(self, by: Shelved, shadow: Resolved) -> Sums:
         return self._sums.setdefault((by.name, by.version, shadow.version), Sums())

@@ -132,3 +132,19 @@ def test_a_shadow_is_recorded_and_never_returned(client: httpx2.Client, shared: 
         )
         assert found["failed"] == found["skipped"] == 0
     assert compared()[2]["agreement"] < compared()[3]["agreement"]
+
+
+def test_rows_of_a_whole_table_are_counted_as_skipped(client: httpx2.Client, shared: str) -> None:
+    client.put(TRAFFIC, json={"split": [share(3, 100)], "shadows": [2]})
+    header, cells = ",".join(ROW), ",".join(map(str, ROW.values()))
+    table = "\n".join([header, *[cells] * 7])
+
+    answer = client.post(PATH, content=table.encode(), headers={"Content-Type": "text/csv"})
+
+    assert answer.status_code == 200, answer.text
+
+    def skipped() -> int:
+        data = client.get(f"{TRAFFIC}/shadows").json()["data"]
+        return sum(one["skipped"] for one in data if (one["version"], one["shadow"]) == (3, 2))
+
+    wait_until(lambda: skipped() == 7)
