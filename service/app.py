@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 
 from service.batches.routes import router as batches
 from service.datasets.routes import router as datasets
+from service.inference_protocol.routes import router as inference_protocol
 from service.jobs.routes import router as jobs
 from service.kit import failures, openapi
 from service.kit.changes import Changes
@@ -42,6 +43,10 @@ TAGS = [
     {"name": "jobs", "description": "Training, queued and watched."},
     {"name": "models", "description": "What training gave, in versions."},
     {"name": "predictions", "description": "Asking a model."},
+    {
+        "name": "open inference protocol",
+        "description": "Predictions for the clients of Triton, KServe and MLServer.",
+    },
     {"name": "operations", "description": "For those who run the service."},
 ]
 
@@ -79,7 +84,9 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for router in (datasets, jobs, *MODELS, predictions, batches, operations, web):
+    for router in (
+        datasets, jobs, *MODELS, predictions, batches, inference_protocol, operations, web,
+    ):  # fmt: skip
         app.include_router(router)
     failures.install(app)
     openapi.install(app)

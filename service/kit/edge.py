@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.kit.problems import MEDIA_TYPE, Problem
+from service.kit.dialects import spoken
+from service.kit.problems import Problem
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -114,8 +115,9 @@ async def answer(problem: Problem, scope: Scope, send: Send) -> None:
     """Send a problem document."""
     request_id = scope.get("state", {}).get("request_id", "")
     path = scope["path"].encode("utf-8", "replace").decode()
-    body = json.dumps(problem.document(path, request_id)).encode()
-    headers = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **problem.headers}
+    document, kind = spoken(problem, path, request_id)
+    body = json.dumps(document).encode()
+    headers = {"content-type": kind, "content-length": str(len(body)), **problem.headers}
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": problem.type.status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

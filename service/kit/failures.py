@@ -9,7 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from service.kit.bodies import fields_problem
-from service.kit.problems import MEDIA_TYPE, Problem
+from service.kit.dialects import spoken
+from service.kit.problems import Problem
 
 _log = logging.getLogger("sigmoid")
 _BY_STATUS = {
@@ -32,8 +33,8 @@ def install(app: FastAPI) -> None:
 
 def respond(problem: Problem, request: Request) -> Response:
     """The problem as an answer."""
-    document = problem.document(request.scope["path"], request.state.request_id)
-    return JSONResponse(document, problem.type.status, dict(problem.headers), media_type=MEDIA_TYPE)
+    document, kind = spoken(problem, request.scope["path"], request.state.request_id)
+    return JSONResponse(document, problem.type.status, dict(problem.headers), media_type=kind)
 
 
 async def _problem(request: Request, error: Exception) -> Response:

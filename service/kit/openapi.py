@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from service.kit.bodies import DOCUMENTED
+from service.kit.dialects import DIALECTS, Dialect, dialect_of
 from service.kit.problems import CATALOGUE, MEDIA_TYPE
 from service.kit.schemas import ProblemDocument
 
@@ -50,17 +51,19 @@ def install(app: FastAPI) -> None:
 def complete(document: dict[str, Any]) -> dict[str, Any]:
     """Add the bodies read by hand, the problem schema and the failures every route shares."""
     models = [(model, "validation") for model in DOCUMENTED.values()]
+    dialects = [(dialect.schema, "serialization") for dialect in DIALECTS]
     _, extra = models_json_schema(
-        [*models, (ProblemDocument, "serialization")],  # type: ignore[list-item]
+        [*models, *dialects, (ProblemDocument, "serialization")],  # type: ignore[list-item]
         ref_template="#/components/schemas/{model}",
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(extra["$defs"])
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
-    for operations in document["paths"].values():
+    for path, operations in document["paths"].items():
         for method, operation in operations.items():
             _complete_operation(method, operation)
+            _translate(operation, dialect_of(path))
     return document
 
 
@@ -72,3 +75,13 @@ def _complete_operation(method: str, operation: dict[str, Any]) -> None:
         del responses["422"]
     for status, response in answers(*slugs).items():
         responses.setdefault(str(status), response)
+
+
+def _translate(operation: dict[str, Any], dialect: Dialect | None) -> None:
+    """Errors in the words that are spoken at this address."""
+    if dialect is None:
+        return
+    schema = {"$ref": f"#/components/schemas/{dialect.schema.__name__}"}
+    for response in operation["responses"].values():
+        if MEDIA_TYPE in response.get("content", {}):
+            response["content"] = {"application/json": {"schema": schema}}

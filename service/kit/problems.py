@@ -154,6 +154,13 @@ CATALOGUE = _catalogue(
         "Export it anew; GET /v1/limits lists the bounds.",
     ),
     (
+        "inference-invalid",
+        400,
+        "Invalid inference request",
+        "The tensors do not fit the Open Inference Protocol or the model. The answer names the "
+        "tensor; GET /v2/models/{name} for those the model takes.",
+    ),
+    (
         "queue-full",
         429,
         "Queue full",

@@ -82,6 +82,12 @@ class Shelf:
                 self.bytes -= self._sizes.pop(dropped)
             return model
 
+    def drop(self, sha256: str) -> None:
+        """Free the memory of a network, if it is here."""
+        with self._lock:
+            if self._loaded.pop(sha256, None) is not None:
+                self.bytes -= self._sizes.pop(sha256)
+
     def _read(self, sha256: str) -> tuple[Model, int]:
         try:
             content = file_of(self._folder, sha256).read_bytes()
