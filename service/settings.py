@@ -64,6 +64,46 @@ class Settings(BaseSettings):
     max_crashes: int = Field(
         3, ge=1, le=100, description="A job whose process died this often fails as poison."
     )
+    checkpoint_seconds: float = Field(
+        2.0,
+        gt=0,
+        le=3600,
+        description="How often a run saves where it is; less often where saving takes long.",
+    )
+    checkpoints_kept: int = Field(
+        3, ge=1, le=100, description="Newest checkpoints kept of a job; the best is kept besides."
+    )
+    grace_seconds: float = Field(
+        8.0,
+        gt=0,
+        le=600,
+        description="Time a run gets to save where it is, at a pause or a stop of the service.",
+    )
+    job_memory_bytes: int = Field(
+        2 << 30,
+        ge=64 << 20,
+        description="Most memory of one job's own; one that needs more fails as memory_exceeded.",
+    )
+    job_threads: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Threads of the matrix library, a job; other counts round otherwise.",
+    )
+    job_niceness: int = Field(
+        5, ge=0, le=19, description="How much jobs stand back behind predictions for the processor."
+    )
+    overrun_seconds: float = Field(
+        60.0,
+        gt=0,
+        description="Time beyond its training that a job gets; then it fails as time_budget.",
+    )
+    fair_share_tag: str | None = Field(
+        None,
+        max_length=64,
+        description="Tag whose values take turns: among equal priorities, the value with the "
+        "fewest running jobs is next.",
+    )
     max_seconds: float = Field(
         3600.0,
         gt=0,

@@ -12,8 +12,10 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
+    Text,
     TypeDecorator,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -95,14 +97,43 @@ class Job(Table):
     fence: Mapped[int] = mapped_column(Integer, default=0)
     owner: Mapped[str | None] = mapped_column(String(160))
     lease_until: Mapped[float | None]
-    crashes: Mapped[int] = mapped_column(Integer, default=0)
+    crashes: Mapped[int] = mapped_column(Integer, default=0)  # its processes' deaths, and
+    losses: Mapped[int] = mapped_column(Integer, default=0)  # its workers', since a checkpoint
+    share: Mapped[str] = mapped_column(String(256), default="")  # who it counts for, in turn
+
+    # One line of JSON a state it came into, appended by the very write that changed it.
+    history: Mapped[str] = mapped_column(Text, default="")
 
     epoch: Mapped[float] = mapped_column(Float(53), default=0.0)
     rows_per_second: Mapped[float | None]
     result: Mapped[Json | None]
     error: Mapped[Json | None]
 
-    __table_args__ = (Index("ix_jobs_claim", "state", "rank", "id"),)
+    __table_args__ = (
+        Index("ix_jobs_claim", "state", "rank", "id"),
+        Index("ix_jobs_finished", "finished_at"),
+    )
+
+
+class Checkpoint(Table):
+    """Where a run was, so that it can go on from there to the same bytes.
+
+    Small states are kept here, large ones in `checkpoints/<file>`.
+    """
+
+    __tablename__ = "checkpoints"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    epoch: Mapped[float] = mapped_column(Float(53), primary_key=True, autoincrement=False)
+    created_at: Mapped[datetime]
+    best_epoch: Mapped[int]
+    seconds: Mapped[float]  # of training up to here, over all its runs
+    train_loss: Mapped[float | None]
+    validation_loss: Mapped[float | None]
+    size: Mapped[int] = mapped_column(BigInteger)  # in bytes
+    sha256: Mapped[str] = mapped_column(String(64))
+    state: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    file: Mapped[str | None] = mapped_column(String(128))
 
 
 class EpochMetrics(Table):

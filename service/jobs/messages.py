@@ -5,13 +5,50 @@ from typing import Any
 import msgspec
 
 
-class Assignment(msgspec.Struct, frozen=True):
-    """The agent's only message: what to train."""
+class Resume(msgspec.Struct, frozen=True):
+    """Where the run before this one was: the state itself, or the file that holds it."""
+
+    epoch: float
+    seconds: float
+    sha256: str
+    state: bytes | None
+    file: str | None
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What one job's process may take."""
+
+    checkpoint_seconds: float = 2.0
+    memory_bytes: int = 2 << 30
+    niceness: int = 5
+
+
+class Assignment(msgspec.Struct, frozen=True, tag="assignment"):
+    """The agent's first message: what to train, and from where to go on."""
 
     spec: dict[str, Any]
     dataset_path: str
     dataset_sha256: str
+    job_id: str = ""
+    fence: int = 0
+    checkpoints: str = ""  # the folder for states too large for a message
+    resume: Resume | None = None
+    bounds: Bounds = Bounds()
     against: str | None = None  # a model file whose weights are to come out again
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The whole state of a run, in here or in a file that is on the disk already."""
+
+    epoch: float
+    best_epoch: int
+    seconds: float
+    train_loss: float | None
+    validation_loss: float | None
+    sha256: str
+    size: int
+    state: bytes | None
+    file: str | None
 
 
 class Advanced(msgspec.Struct, frozen=True, tag="advanced"):
@@ -20,6 +57,15 @@ class Advanced(msgspec.Struct, frozen=True, tag="advanced"):
     points: list[dict[str, Any]]
     epoch: float
     rows_per_second: float
+    snapshot: Snapshot | None = None
+
+
+class Stopped(msgspec.Struct, frozen=True, tag="stopped"):
+    """The run has stopped as asked, and can go on from its snapshot."""
+
+    points: list[dict[str, Any]]
+    epoch: float
+    snapshot: Snapshot | None
 
 
 class Trained(msgspec.Struct, frozen=True, tag="trained"):
@@ -39,6 +85,7 @@ class Trained(msgspec.Struct, frozen=True, tag="trained"):
     seconds: float
     warnings: list[dict[str, Any]]
     verified: dict[str, Any] | None = None
+    snapshot: Snapshot | None = None
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
@@ -50,7 +97,8 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     pointer: str | None = None
 
 
-Message = Advanced | Trained | Failed
+Message = Advanced | Stopped | Trained | Failed
+STOP = b"stop"  # the agent's other message: save where you are and end
 encode = msgspec.msgpack.Encoder().encode
 decode_message = msgspec.msgpack.Decoder(Message).decode
 decode_assignment = msgspec.msgpack.Decoder(Assignment).decode

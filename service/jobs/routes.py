@@ -2,17 +2,21 @@
 
 import csv
 import io
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from service.datasets import store as datasets
-from service.jobs import store
+from service.jobs import checkpoints, log, store
 from service.jobs.resolution import resolve
 from service.jobs.schemas import (
     EXAMPLE,
+    CheckpointResponse,
+    CheckpointsResponse,
     EventResponse,
     EventsResponse,
     JobRequest,
@@ -77,6 +81,7 @@ def _submit(state: State, body: JobRequest) -> JobResponse:
             tags=dict(body.tags),
             priority=body.priority,
             max_queued=state.settings.max_queued,
+            share=body.tags.get(state.settings.fair_share_tag or "", ""),
         )
         shown = view(session, job)
     state.changes.doorbell.ring(job.id)
@@ -163,7 +168,7 @@ def read_events(
     """The job's durable log, oldest first."""
     with state_of(request).database.read() as session:
         store.get(session, job_id)
-        found = store.events(session, job_id, after=after, limit=limit + 1)
+        found = log.events(session, job_id, after=after, limit=limit + 1)
     data = [
         EventResponse.model_validate(
             {name: getattr(event, name) for name in EventResponse.model_fields}
@@ -213,10 +218,65 @@ async def stream_job(
 )
 def cancel_job(request: Request, job_id: JobId) -> JobResponse:
     """Ask a job to stop: waiting ones at once, running ones within a moment. Twice is once; 409
-    when it has already succeeded or failed. A job that ends while it is asked to stop has ended.
+    when it has already succeeded or failed. Once this is answered the job ends `cancelled`.
     """
-    state = state_of(request)
+    return _change(state_of(request), job_id, store.cancel)
+
+
+@router.post(
+    "/{job_id}/pause",
+    summary="Pause a job",
+    status_code=202,
+    responses=answers("not-found", "conflict"),
+)
+def pause_job(request: Request, job_id: JobId) -> JobResponse:
+    """Let a job stand: waiting ones at once, running ones when they have saved where they are.
+    Twice is once; 409 from a final state. A job that ends before it could pause has ended.
+    """
+    return _change(state_of(request), job_id, store.pause)
+
+
+@router.post(
+    "/{job_id}/resume",
+    summary="Resume a job",
+    status_code=202,
+    responses=answers("not-found", "conflict"),
+)
+def resume_job(request: Request, job_id: JobId) -> JobResponse:
+    """Let a paused job go on from where it was, to the same weights as if it had never paused.
+    Jobs that wait or run are left as they are; 409 from a final state.
+    """
+    return _change(state_of(request), job_id, store.resume)
+
+
+def _change(state: State, job_id: str, move: Callable[[Session, str], Job]) -> JobResponse:
     with state.database.write() as session:
-        shown = view(session, store.cancel(session, job_id))
+        shown = view(session, move(session, job_id))
     state.changes.doorbell.ring(job_id)
     return shown
+
+
+@router.get("/{job_id}/checkpoints", summary="List checkpoints", responses=answers("not-found"))
+def list_checkpoints(request: Request, job_id: JobId) -> CheckpointsResponse:
+    """The moments of the run that are kept: the newest few, and the best."""
+    with state_of(request).database.read() as session:
+        store.get(session, job_id)
+        found = checkpoints.known(session, job_id)
+    best = checkpoints.best(found)
+    return CheckpointsResponse(
+        data=[
+            CheckpointResponse(
+                epoch=kept.epoch,
+                best_epoch=kept.best_epoch,
+                train_loss=kept.train_loss,
+                validation_loss=kept.validation_loss,
+                training_seconds=kept.seconds,
+                size_bytes=kept.size,
+                sha256=kept.sha256,
+                created_at=kept.created_at,
+                best=kept is best,
+                last=kept is found[-1],
+            )
+            for kept in found
+        ]
+    )

@@ -190,6 +190,15 @@ class JobResult(Response):
     verified: Verification | None = Field(None, description="Of a job that verifies a version.")
 
 
+class StateChange(Response):
+    """When a job came into a state, why, and by whom."""
+
+    state: State
+    time: Moment
+    cause: str
+    actor: str = Field(description="client, a worker, or the reaper of dead workers' jobs.")
+
+
 class JobResponse(Response):
     """A job: every value as resolved, and where it stands."""
 
@@ -212,6 +221,12 @@ class JobResponse(Response):
     warnings: list[Warned]
     progress: Progress
     queue_position: int | None = Field(description="1 is next; null unless waiting.")
+    estimated_start_at: Moment | None = Field(
+        description="From how fast jobs ended lately; null unless waiting, or when none has."
+    )
+    attempts: int = Field(description="How often a worker took it.")
+    timings: dict[State, float] = Field(description="Seconds spent in each state.")
+    history: list[StateChange] = Field(description="Every state it came into, oldest first.")
     created_at: Moment
     started_at: Moment | None
     finished_at: Moment | None
@@ -242,6 +257,28 @@ class MetricsResponse(Response):
 
     object: Literal["list"] = "list"
     data: list[EpochPoint]
+
+
+class CheckpointResponse(Response):
+    """A moment of the run that is kept whole: its weights, and all it takes to go on from it."""
+
+    epoch: float = Field(description="Epochs done; in the middle of one it has a fraction.")
+    best_epoch: int = Field(description="The best epoch until then; its weights are kept as well.")
+    train_loss: float | None = Field(description="Null in the middle of an epoch.")
+    validation_loss: float | None
+    training_seconds: float
+    size_bytes: int
+    sha256: str
+    created_at: Moment
+    best: bool = Field(description="Whether it has the lowest loss of those kept.")
+    last: bool
+
+
+class CheckpointsResponse(Response):
+    """What is kept of a run, oldest first."""
+
+    object: Literal["list"] = "list"
+    data: list[CheckpointResponse]
 
 
 class EventResponse(Response):

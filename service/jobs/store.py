@@ -1,21 +1,16 @@
 """Queries on jobs, their epochs and events. Never commits: its caller's transaction does."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from service.jobs.states import CLAIMABLE, FINAL, HELD, State
+from service.jobs.log import now, record
+from service.jobs.states import CLAIMABLE, HELD, State
+from service.jobs.transitions import CLIENT, move, passage
 from service.kit.ids import new_id
 from service.kit.problems import Problem, not_found
-from service.tables import EpochMetrics, Event, Job, Json
-
-
-def now() -> datetime:
-    """The present moment, for display."""
-    return datetime.now(UTC)
+from service.tables import EpochMetrics, Job, Json
 
 
 def submit(
@@ -30,11 +25,13 @@ def submit(
     max_queued: int,
     kind: str = "train",
     subject: Json | None = None,
+    share: str = "",
 ) -> Job:
     """Put a job into the queue. Raises Problem queue-full; depth is counted in this transaction."""
     if waiting(session) >= max_queued:
         detail = f"{max_queued} jobs are waiting already."
         raise Problem("queue-full", detail, headers={"Retry-After": "5"})
+    message = "The job is in the queue."
     job = Job(
         id=new_id("job"),
         kind=kind,
@@ -49,11 +46,14 @@ def submit(
         created_at=now(),
         fence=0,
         crashes=0,
+        losses=0,
+        share=share,
+        history=passage(State.QUEUED, message, CLIENT),
         epoch=0.0,
     )
     session.add(job)
     session.flush()
-    record(session, job.id, "queued", "The job is in the queue.")
+    record(session, job.id, "queued", message)
     return job
 
 
@@ -90,43 +90,86 @@ def queue_position(session: Session, job: Job) -> int | None:
     return 1 + (session.scalar(select(func.count()).where(Job.state.in_(CLAIMABLE), ahead)) or 0)
 
 
-def cancel(session: Session, job_id: str) -> Job:
-    """Ask a job to stop. Waiting ones stop now, running ones within a moment; twice is once.
+_RECENT = 20  # jobs that an estimate looks back on
 
-    Raises Problem conflict from a final state other than cancelled.
+
+def estimated_start(session: Session, position: int | None) -> datetime | None:
+    """When a job in this place of the queue starts, if jobs take as long as the last ones did
+    and as many run at once as do now.
     """
-    job = session.get(Job, job_id, with_for_update=True)
-    if job is None:
-        raise not_found("job")
-    if job.state in CLAIMABLE:
-        job.state, job.finished_at = State.CANCELLED, now()
-        record(session, job_id, "cancelled", "Cancelled before it ran.")
-    elif job.state == State.RUNNING:
-        job.state = State.CANCELLING
-        record(session, job_id, "cancelling", "Asked to stop.")
-    elif job.state in FINAL and job.state != State.CANCELLED:
-        raise Problem("conflict", f"The job has {job.state}; only waiting and running jobs stop.")
+    if position is None:
+        return None
+    last = (
+        select(Job.started_at, Job.finished_at)
+        .where(Job.finished_at.is_not(None), Job.started_at.is_not(None))
+        .order_by(Job.finished_at.desc())
+        .limit(_RECENT)
+    )
+    took = [row.finished_at - row.started_at for row in session.execute(last)]
+    if not took:
+        return None
+    running = session.scalar(select(func.count()).where(Job.state.in_(HELD))) or 1
+    return now() + position * (sum(took, timedelta()) / len(took)) / running
+
+
+def cancel(session: Session, job_id: str) -> Job:
+    """Ask a job to stop: waiting and paused ones stop now, running ones within a moment. Once
+    this is answered the job ends cancelled, whatever its run does meanwhile. Twice is once.
+
+    Raises Problem conflict from another final state.
+    """
+    job = _locked(session, job_id)
+    if not move(session, job_id, State.CANCELLED, "Cancelled before it ran.", actor=CLIENT,
+                sources=[*CLAIMABLE, State.PAUSED]):  # fmt: skip
+        move(session, job_id, State.CANCELLING, "Asked to stop.", actor=CLIENT)
+    session.refresh(job)
+    if job.state not in (State.CANCELLED, State.CANCELLING):
+        raise _too_late(job, "stop")
     return job
 
 
-def record(
-    session: Session,
-    job_id: str,
-    kind: str,
-    message: str,
-    *,
-    level: str = "info",
-    data: Json | None = None,
-) -> None:
-    """Append to the job's durable log."""
-    values = {"job_id": job_id, "time": now(), "type": kind, "message": message, "level": level}
-    session.execute(insert(Event), [{**values, "data": data}])
+def pause(session: Session, job_id: str) -> Job:
+    """Let a job stand until it is resumed: waiting ones at once, running ones when they have
+    saved where they are. One that ends before that has ended. Twice is once.
+
+    Raises Problem conflict from a final state, or when it is being cancelled.
+    """
+    job = _locked(session, job_id)
+    if not move(session, job_id, State.PAUSED, "Paused before it ran.", actor=CLIENT,
+                sources=CLAIMABLE):  # fmt: skip
+        move(session, job_id, State.PAUSING, "Asked to pause.", actor=CLIENT)
+    session.refresh(job)
+    if job.state not in (State.PAUSED, State.PAUSING):
+        raise _too_late(job, "pause")
+    return job
 
 
-def events(session: Session, job_id: str, *, after: int, limit: int) -> Sequence[Event]:
-    """Events with an id above `after`, oldest first."""
-    found = select(Event).where(Event.job_id == job_id, Event.id > after)
-    return session.scalars(found.order_by(Event.id).limit(limit)).all()
+def resume(session: Session, job_id: str) -> Job:
+    """Let a paused job go on, from where it was. Jobs that wait or run are left as they are.
+
+    Raises Problem conflict from a final state, or when it is being cancelled.
+    """
+    job = _locked(session, job_id)
+    if not move(session, job_id, State.QUEUED, "Resumed; it is in the queue.", actor=CLIENT):
+        move(session, job_id, State.RUNNING, "Resumed before it had paused.", actor=CLIENT,
+             sources=[State.PAUSING])  # fmt: skip
+    session.refresh(job)
+    if job.state not in (*CLAIMABLE, State.RUNNING):
+        raise _too_late(job, "be resumed")
+    return job
+
+
+def _locked(session: Session, job_id: str) -> Job:
+    """The job, which no other transaction changes until this one has ended."""
+    job = session.get(Job, job_id, with_for_update=True)
+    if job is None:
+        raise not_found("job")
+    return job
+
+
+def _too_late(job: Job, what: str) -> Problem:
+    being = "is" if job.state == State.CANCELLING else "has"
+    return Problem("conflict", f"The job {being} {job.state}; it can no longer {what}.")
 
 
 def epochs(
@@ -145,14 +188,3 @@ def epochs(
 def needed_by(session: Session, dataset_id: str) -> str | None:
     """The id of a job that uses the data set; None when no job does."""
     return session.scalar(select(Job.id).where(Job.dataset_id == dataset_id).limit(1))
-
-
-def held_write(session: Session, job_id: str, fence: int, **values: Any) -> bool:
-    """Change a job under its lease; False when the lease was lost, and nothing changed."""
-    result = session.execute(
-        update(Job)
-        .where(Job.id == job_id, Job.fence == fence, Job.state.in_(HELD))
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-    return bool(result.rowcount)  # type: ignore[attr-defined]  # a CursorResult, as for every UPDATE

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from starlette.concurrency import run_in_threadpool
 
-from service.jobs import store
+from service.jobs import log, store
 from service.jobs.states import FINAL
 from service.jobs.view import view
 from service.kit.problems import Problem
@@ -35,7 +35,7 @@ class Cursor:
         """Everything since the last call, read in one transaction."""
         with state.database.read() as session:
             job = store.get(session, self.job_id)
-            events = store.events(session, self.job_id, after=self.event, limit=_BATCH)
+            events = log.events(session, self.job_id, after=self.event, limit=_BATCH)
             points = store.epochs(session, self.job_id, after=self.epoch, limit=_BATCH)
             shown = view(session, job)
         out = [_frame("snapshot", shown.model_dump(mode="json"))] if first else []

@@ -3,7 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.jobs.store import now
+from service.jobs.log import now
 from service.kit.conditions import require, tag
 from service.kit.problems import Problem, invalid, not_found
 from service.models.registry import advance

@@ -8,10 +8,10 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from service.jobs import queue
+from service.jobs.log import now
 from service.jobs.messages import Trained
 from service.jobs.queue import Lease
 from service.jobs.states import State
-from service.jobs.store import now
 from service.tables import Json, Model, ModelVersion, RegistryClock
 
 

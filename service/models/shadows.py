@@ -21,7 +21,7 @@ from sqlalchemy import text
 from core.errors import DataError
 from core.model import Model, Prediction
 from core.targets import Classes, Regression, Target
-from service.jobs.store import now
+from service.jobs.log import now
 from service.kit.database import Database
 from service.kit.problems import Problem
 from service.models.resolution import Resolved

@@ -5,18 +5,19 @@ import os
 import signal
 import sys
 
-# Before NumPy is imported anywhere below: one core a job, sums in one order.
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
-
 
 def main() -> int:
     """Run an agent until SIGTERM or SIGINT."""
-    from service.batches.agent import BatchAgent
     from service.settings import Settings
-    from service.worker.agent import NURSERY, Agent
 
     settings = Settings()
+    # Before NumPy is imported anywhere below: one core a job, sums in one order.
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(settings.job_threads)
+    from service.batches.agent import BatchAgent
+    from service.worker.agent import Agent
+    from service.worker.processes import NURSERY
+
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
     )

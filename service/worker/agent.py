@@ -5,28 +5,27 @@ heartbeat is due. Everything it writes goes through the queue's fenced moves.
 """
 
 import contextlib
+import errno
 import logging
-import multiprocessing
 import selectors
-import signal
 import time
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from typing import Any
 
 import msgspec
 
-from service.jobs import queue
+from service.jobs import checkpoints, queue
 from service.jobs.messages import (
+    STOP,
     Advanced,
     Assignment,
+    Bounds,
     Failed,
     Message,
+    Stopped,
     Trained,
     decode_message,
     encode,
 )
+from service.jobs.owners import owner_name
 from service.jobs.queue import Lease
 from service.jobs.states import State
 from service.kit.database import Database
@@ -34,25 +33,11 @@ from service.kit.doorbell import Doorbell
 from service.kit.problems import Problem
 from service.models import registry
 from service.settings import Settings
-from service.worker import child
+from service.worker import endings
+from service.worker.processes import Child, spawn
+from service.worker.run import Run
 
 _log = logging.getLogger("sigmoid.worker")
-NURSERY = multiprocessing.get_context("forkserver")
-Child = tuple[BaseProcess, Connection]
-
-
-@dataclass
-class Run:
-    """One job under way: its lease, its process, and what is not yet written."""
-
-    lease: Lease
-    process: BaseProcess
-    pipe: Connection
-    points: list[dict[str, Any]] = field(default_factory=list)
-    epoch: float = 0.0
-    rows_per_second: float | None = None
-    end: Trained | Failed | None = None
-    beat_at: float = 0.0
 
 
 class Agent:
@@ -62,7 +47,8 @@ class Agent:
         self.settings = settings
         self.database = Database(settings.url)
         self.doorbell = Doorbell(settings.folder("run"))
-        self.owner = queue.owner_name()
+        self.checkpoints = settings.folder("checkpoints")
+        self.owner = owner_name()
         self.runs: dict[str, Run] = {}
         self.stopping = False
         self.selector = selectors.DefaultSelector()
@@ -71,21 +57,33 @@ class Agent:
         self._spare: Child | None = None
 
     def run(self) -> None:
-        """Work until `stop`, then hand every running job back."""
-        self._spare = self._spawn()
+        """Work until `stop`, then let every running job save where it is and hand it back."""
+        self._spare = spawn()
+        self._tidy()
         _log.info("worker ready: %d slots", self.settings.workers)
         while not self.stopping:
-            try:
-                self.step(self._patience())
-            except Problem as problem:  # the database is busy or away; children train on
-                _log.warning("database: %s", problem.detail)
-                time.sleep(0.2)
-        self._hand_back()
+            self._try(self._patience())
+        self._drain()
 
     def stop(self, *_: object) -> None:
         """Finish the step under way and come to an end. Safe as a signal handler."""
         self.stopping = True
         self.doorbell.wake()
+
+    def _try(self, timeout: float) -> None:
+        """A step that outlives a database that is busy or away and a disk that is full: children
+        train on, and what could not be written is tried again.
+        """
+        try:
+            self.step(timeout)
+        except Problem as problem:
+            _log.warning("%s: %s", problem.slug, problem.detail)
+            time.sleep(0.2)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                raise
+            _log.warning("disk: %s", error.strerror)
+            time.sleep(0.2)
 
     def step(self, timeout: float) -> None:
         """Wait up to `timeout` seconds for something to do, and do it."""
@@ -96,15 +94,16 @@ class Agent:
                 self._listen(key.data)
         for run in list(self.runs.values()):
             if run.end is not None:
-                self._finish(run)
+                self._end(run)
         clock = time.monotonic()
         if rung or clock - self._reaped_at > self.settings.sweep_seconds:
             self._sweep(clock)
+        self._guard(clock)
         self._beat(clock)
         self._fill()
 
     def _patience(self) -> float:
-        if any(run.points for run in self.runs.values()):
+        if any(run.points or run.stop_by is not None for run in self.runs.values()):
             return self.settings.beat_seconds
         return self.settings.sweep_seconds
 
@@ -114,93 +113,84 @@ class Agent:
                 if not queue.has_waiting(session):
                     return
             with self.database.write() as session:
-                lease = queue.claim(session, self.owner, self.settings.lease_seconds)
+                lease = queue.claim(
+                    session,
+                    self.owner,
+                    self.settings.lease_seconds,
+                    fair=self.settings.fair_share_tag is not None,
+                )
             if lease is None:
                 return
             self._start(lease)
 
     def _start(self, lease: Lease) -> None:
-        process, pipe = self._spare or self._spawn()
-        self._spare = None
-        path = self.settings.folder("datasets") / f"{lease.dataset_sha256}.parquet"
-        run = Run(lease, process, pipe, beat_at=time.monotonic())
+        child, self._spare = self._spare, None
+        if child is None or not child.process.is_alive():
+            child = spawn()
+        run = Run(lease, child, beat_at=time.monotonic())
         self.runs[lease.job_id] = run
-        self.selector.register(pipe, selectors.EVENT_READ, run)
-        with contextlib.suppress(OSError):  # a dead spare is seen as EOF and counts as a crash
-            against = self._against(lease)
-            pipe.send_bytes(
-                encode(Assignment(lease.spec, str(path), lease.dataset_sha256, against))
-            )
+        self.selector.register(child.pipe, selectors.EVENT_READ, run)
+        with contextlib.suppress(OSError):  # a dead one is seen as EOF
+            child.pipe.send_bytes(encode(self._assignment(lease)))
         self.doorbell.ring(lease.job_id)
+
+    def _assignment(self, lease: Lease) -> Assignment:
+        settings = self.settings
+        return Assignment(
+            spec=lease.spec,
+            dataset_path=str(settings.folder("datasets") / f"{lease.dataset_sha256}.parquet"),
+            dataset_sha256=lease.dataset_sha256,
+            job_id=lease.job_id,
+            fence=lease.fence,
+            checkpoints=str(self.checkpoints),
+            resume=lease.resume,
+            bounds=Bounds(
+                settings.checkpoint_seconds, settings.job_memory_bytes, settings.job_niceness
+            ),
+            against=self._against(lease),
+        )
 
     def _against(self, lease: Lease) -> str | None:
         if lease.kind != "verify" or lease.subject is None:
             return None
         return str(registry.file_of(self.settings.folder("models"), lease.subject["sha256"]))
 
-    def _spawn(self) -> Child:
-        """A child that waits for its assignment. One is kept ready, so a job starts at once; the
-        next is made when a job has ended, not while one begins.
-        """
-        ours, theirs = NURSERY.Pipe()
-        process = NURSERY.Process(target=child.main, args=(theirs,), daemon=True)
-        process.start()
-        theirs.close()
-        return process, ours
-
     def _listen(self, run: Run) -> None:
         """Take what a child has said; EOF before an end is a crash."""
         try:
-            while run.end is None and run.pipe.poll():
-                self._take(run, decode_message(run.pipe.recv_bytes()))
+            while run.end is None and run.child.pipe.poll():
+                self._take(run, decode_message(run.child.pipe.recv_bytes()))
         except (EOFError, OSError, msgspec.DecodeError):
-            self._crashed(run)
+            endings.crash(self, run)
+            self.forget(run)
 
     def _take(self, run: Run, message: Message) -> None:
         run.points.extend(message.points)
         if isinstance(message, Advanced):
             run.epoch, run.rows_per_second = message.epoch, message.rows_per_second
+            if message.snapshot is not None:
+                run.superseded(message.snapshot)
         else:
             run.end = message
 
-    def _crashed(self, run: Run) -> None:
-        run.process.join(1.0)
-        reason = _death(run.process.exitcode)
-        _log.warning("job %s: process died, %s", run.lease.job_id, reason)
-        with self.database.write() as session:
-            queue.give_back(
-                session, run.lease, reason, crashed=True, max_crashes=self.settings.max_crashes
-            )
-        self._forget(run)
-
-    def _finish(self, run: Run) -> None:
-        """Write the end of a run: file first, then one transaction with all that names it."""
+    def _end(self, run: Run) -> None:
+        """Write the end of a run."""
         end = run.end
-        if isinstance(end, Trained) and end.verified is not None:
-            with self.database.write() as session:
-                queue.write_epochs(session, run.lease.job_id, run.points)
-                registry.confirm(session, run.lease, end)
-        elif isinstance(end, Trained):
-            file = registry.keep(self.settings.folder("models"), end.model)
-            with self.database.write() as session:
-                queue.write_epochs(session, run.lease.job_id, run.points)
-                registry.publish(session, run.lease, end, file)
-            self.doorbell.ring("models")
-        else:
-            assert end is not None
-            error = {"code": end.code, "message": end.message, "pointer": end.pointer}
-            with self.database.write() as session:
-                queue.write_epochs(session, run.lease.job_id, run.points)
-                queue.settle(session, run.lease, State.FAILED, error=error)
-        self._forget(run)
+        if isinstance(end, Trained):
+            endings.succeed(self, run, end)
+        elif isinstance(end, Stopped):
+            endings.stop(self, run, end)
+        elif isinstance(end, Failed):
+            endings.fail(self, run, end)
+        self.forget(run)
 
     def _sweep(self, clock: float) -> None:
-        """Notice cancelled jobs, lost leases and dead workers."""
+        """Notice what is asked of running jobs, lost leases and dead workers."""
         if self.runs:
             with self.database.read() as session:
-                unwanted = queue.unwanted(session, [run.lease for run in self.runs.values()])
-            for lease in unwanted:
-                self._abandon(self.runs[lease.job_id])
+                wishes = queue.wishes(session, [run.lease for run in self.runs.values()])
+            for job_id, wish in wishes.items():
+                self._heed(self.runs[job_id], wish, clock)
         if clock - self._reaped_at > self.settings.sweep_seconds:
             self._reaped_at = clock
             with self.database.read() as session:
@@ -212,76 +202,102 @@ class Agent:
                     self.doorbell.ring(job_id)
             self.database.checkpoint()
 
-    def _abandon(self, run: Run) -> None:
-        _kill(run.process)
-        with self.database.write() as session:
-            queue.write_epochs(session, run.lease.job_id, run.points)
-            queue.settle(session, run.lease, State.CANCELLED, epoch=run.epoch)
-        self._forget(run)
+    def _heed(self, run: Run, wish: State | None, clock: float) -> None:
+        if wish is None or wish == State.CANCELLING:
+            run.child.kill()
+            endings.abandon(self, run, "it was asked to stop")
+            self.forget(run)
+        elif wish == State.PAUSING:
+            self._ask_to_stop(run, clock)
+
+    def _ask_to_stop(self, run: Run, clock: float) -> None:
+        if run.stop_by is None:
+            run.stop_by = clock + self.settings.grace_seconds
+            with contextlib.suppress(OSError):
+                run.child.pipe.send_bytes(STOP)
+
+    def _guard(self, clock: float) -> None:
+        """End runs that take more than they may, or longer to stop than they were given."""
+        for run in list(self.runs.values()):
+            if run.stop_by is not None and clock > run.stop_by:
+                reason = "it did not stop in time"
+                run.child.kill()
+                endings.abandon(self, run, reason)
+            elif broken := self._broken_bound(run, clock):
+                run.child.kill()
+                endings.fail(self, run, broken)
+            else:
+                continue
+            self.forget(run)
+
+    def _broken_bound(self, run: Run, clock: float) -> Failed | None:
+        if run.child.memory() > self.settings.job_memory_bytes:
+            return Failed([], "memory_exceeded", "The job needs more memory than it may have.")
+        budget = run.lease.spec["training"]["max_seconds"] + self.settings.overrun_seconds
+        if clock - run.started > budget:
+            message = "The job came to no end within its time, though training was over by then."
+            return Failed([], "time_budget", message)
+        return None
 
     def _beat(self, clock: float) -> None:
         """Write the progress of all runs in one transaction; prolong leases while at it."""
-        due = [run for run in self.runs.values() if self._is_due(run, clock)]
+        settings = self.settings
+        due = [run for run in self.runs.values() if run.is_due(clock, settings)]
         if not due:
             return
-        lost = []
+        done: dict[str, list[str] | None] = {}
         with self.database.write() as session:
             for run in due:
-                kept = queue.beat(
+                done[run.lease.job_id] = queue.beat(
                     session,
                     run.lease,
-                    self.settings.lease_seconds,
+                    settings.lease_seconds,
+                    run.points,
+                    run.snapshot,
+                    keep=settings.checkpoints_kept,
                     epoch=run.epoch,
                     rows_per_second=run.rows_per_second,
                 )
-                if kept:
-                    queue.write_epochs(session, run.lease.job_id, run.points)
-                else:
-                    lost.append(run)
         for run in due:
-            run.points, run.beat_at = [], clock
+            superfluous = done[run.lease.job_id]
+            if superfluous is None:
+                run.child.kill()
+                self.forget(run)
+                continue
+            run.written(clock)
+            checkpoints.remove(self.checkpoints, [*superfluous, *run.take_unused()])
             self.doorbell.ring(run.lease.job_id)
-        for run in lost:
-            _kill(run.process)
-            self._forget(run)
 
-    def _is_due(self, run: Run, clock: float) -> bool:
-        waited = clock - run.beat_at
-        if run.points or run.epoch:
-            return waited >= self.settings.beat_seconds
-        return waited >= self.settings.lease_seconds / 3
-
-    def _forget(self, run: Run) -> None:
-        self.selector.unregister(run.pipe)
-        run.pipe.close()
+    def forget(self, run: Run) -> None:
+        """A run is over, and what it left is written."""
+        self.selector.unregister(run.child.pipe)
+        checkpoints.remove(self.checkpoints, run.take_unused())
+        run.child.close()
         del self.runs[run.lease.job_id]
         self.doorbell.ring(run.lease.job_id)
-        run.process.join(0)
         if self._spare is None and not self.stopping:
-            self._spare = self._spawn()
+            self._spare = spawn()
 
-    def _hand_back(self) -> None:
+    def _tidy(self) -> None:
+        """Remove files of states that died with their run before a row named them."""
+        with contextlib.suppress(Problem):
+            with self.database.read() as session:
+                names = checkpoints.orphans(session, self.checkpoints)
+            checkpoints.remove(self.checkpoints, names)
+
+    def _drain(self) -> None:
+        """Let every run save where it is, within the grace, and give the jobs back."""
+        for run in self.runs.values():
+            self._ask_to_stop(run, time.monotonic())
+        end = time.monotonic() + self.settings.grace_seconds + 1.0
+        while self.runs and time.monotonic() < end:
+            self._try(0.05)
         for run in list(self.runs.values()):
-            _kill(run.process)
-            with contextlib.suppress(Problem), self.database.write() as session:
-                queue.give_back(
-                    session, run.lease, "the service stopped", crashed=False, max_crashes=2**31
-                )
-            self._forget(run)
+            run.child.kill()
+            with contextlib.suppress(Problem):
+                endings.abandon(self, run, "the service stopped")
+            self.forget(run)
         if self._spare is not None:
-            _kill(self._spare[0])
+            self._spare.kill()
         self.doorbell.close()
         self.database.close()
-
-
-def _kill(process: BaseProcess) -> None:
-    process.kill()
-    process.join(5.0)
-
-
-def _death(code: int | None) -> str:
-    if code is None:
-        return "it stopped talking"
-    if code < 0:
-        return f"killed by {signal.Signals(-code).name}"
-    return f"exit status {code}"

@@ -3,8 +3,8 @@
 from multiprocessing.connection import Connection
 
 
-def main(pipe: Connection) -> None:
+def main(pipe: Connection, stderr: Connection) -> None:
     """Run one job and end."""
     from service.worker import runner
 
-    runner.main(pipe)
+    runner.main(pipe, stderr)

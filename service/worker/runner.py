@@ -1,10 +1,7 @@
 """One job, in a process of its own: table in, trained model out. Knows no database."""
 
-import ctypes
-import os
-import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -21,10 +18,9 @@ from core.network import Layer, Network
 from core.preprocessing import Preprocessor
 from core.splits import split
 from core.targets import Regression, fit_target
-from core.training import Epoch, Fit, Recipe
+from core.training import Fit, Recipe
 from service.datasets.reading import read_table
 from service.jobs.messages import (
-    Advanced,
     Assignment,
     Failed,
     Message,
@@ -32,35 +28,31 @@ from service.jobs.messages import (
     decode_assignment,
     encode,
 )
+from service.worker import confinement
+from service.worker.course import Course
 from service.worker.environment import ENVIRONMENT
 from service.worker.verifying import verify
 
 CODE_VERSION = version("sigmoid")
-STEP_SECONDS = 0.1  # how long compiled code runs between two reports
 
 
-def main(pipe: Connection) -> None:
+def main(pipe: Connection, stderr: Connection) -> None:
     """Entry of the child: read the assignment, report until the end."""
-    _die_with_parent()
+    confinement.enter(stderr)
     assignment = decode_assignment(pipe.recv_bytes())
-    for message in run(assignment):
-        pipe.send_bytes(encode(message))
+    confinement.bound(assignment.bounds)
+    with confinement.last_words():
+        for message in run(assignment, asked_to_stop=pipe.poll):
+            pipe.send_bytes(encode(message))
     pipe.close()
 
 
-def _die_with_parent() -> None:
-    """SIGKILL when the forkserver goes, which goes with its agent: no orphans (prctl(2))."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    set_parent_death_signal = 1
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-    os.nice(5)  # predictions come first
-
-
-def run(assignment: Assignment) -> Iterator[Message]:
-    """Train; the last message is Trained or Failed."""
+def run(
+    assignment: Assignment, asked_to_stop: Callable[[], bool] = lambda: False
+) -> Iterator[Message]:
+    """Train; the last message is Trained, Failed, or Stopped when that was asked for."""
     try:
-        for message in _train(assignment):
+        for message in _train(assignment, asked_to_stop):
             if assignment.against is not None and isinstance(message, Trained):
                 yield verify(message, Path(assignment.against))
             else:
@@ -71,7 +63,7 @@ def run(assignment: Assignment) -> Iterator[Message]:
         yield Failed([], "memory_exceeded", "Training needs more memory than there is.", None)
 
 
-def _train(assignment: Assignment) -> Iterator[Message]:
+def _train(assignment: Assignment, asked_to_stop: Callable[[], bool]) -> Iterator[Message]:
     started = time.monotonic()
     spec, training = assignment.spec, assignment.spec["training"]
     name = spec["target"]
@@ -90,14 +82,16 @@ def _train(assignment: Assignment) -> Iterator[Message]:
     xv, _ = preprocessor.transform(table, parts.validation)
     y, yv = target.encode(column, parts.train), target.encode(column, parts.validation)
     judged = len(parts.validation) > 0
-    fit = Fit(network, recipe(spec), x, y, validation=(xv, yv) if judged else None)
 
-    points: list[dict[str, Any]] = []
-    for epochs, rate in _paced(fit, started + training["max_seconds"], len(x)):
-        points = [vars(epoch) for epoch in epochs]
-        if not fit.done:
-            yield Advanced(points, fit.position, rate)
-            points = []
+    def make(state: bytes | None) -> Fit:
+        validation = (xv, yv) if judged else None
+        return Fit(network, recipe(spec), x, y, validation=validation, state=state)
+
+    course = Course(make, assignment, len(x), started, asked_to_stop)
+    yield from course.run()
+    if course.stopped:
+        return
+    fit, points = course.fit, course.points
     if fit.stop_reason == "diverged":
         yield Failed(
             points,
@@ -140,24 +134,10 @@ def _train(assignment: Assignment) -> Iterator[Message]:
         epoch=fit.position,
         best_epoch=fit.best_epoch,
         stop_reason=fit.stop_reason or "time_budget",
-        seconds=time.monotonic() - started,
+        seconds=course.seconds,
         warnings=[],
+        snapshot=course.snapshot(),
     )
-
-
-def _paced(fit: Fit, deadline: float, rows: int) -> Iterator[tuple[list[Epoch], float]]:
-    """Advance in stretches of about STEP_SECONDS; yields epochs and rows a second.
-
-    How the stretches are cut depends on the clock; what is learned does not.
-    """
-    steps, rate = 64, 0.0
-    while not fit.done and time.monotonic() < deadline:
-        before, clock = fit.position, time.monotonic()
-        epochs = fit.advance(steps)
-        took = max(1e-6, time.monotonic() - clock)
-        rate = (fit.position - before) * rows / took
-        steps = max(1, min(1 << 20, int(steps * STEP_SECONDS / took)))
-        yield epochs, rate
 
 
 def _network(spec: dict[str, Any], inputs: int, outputs: int) -> Network:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.jobs import queue, store
+from service.jobs.owners import is_dead, owner_name
 from service.jobs.states import State
 from service.kit import migrations
 from service.kit.database import Database
@@ -15,7 +16,7 @@ from service.kit.problems import Problem
 from service.tables import Dataset
 
 TTL = 10.0
-ME = queue.owner_name()
+ME = owner_name()
 
 
 @pytest.fixture
@@ -84,11 +85,16 @@ def test_a_lost_lease_writes_nothing(database: Database) -> None:
     assert heir is not None
 
     with database.write() as session:
-        assert not queue.beat(session, zombie, TTL, epoch=9.0)
+        assert queue.beat(session, zombie, TTL, [{"epoch": 9}], epoch=9.0) is None
         assert not queue.settle(session, zombie, State.FAILED, error={"message": "x"})
-        assert queue.unwanted(session, [zombie, heir]) == [zombie]
+        assert queue.set_aside(session, zombie, "x") is None
+        assert queue.crashed(session, zombie, "x", [], limit=3) is None
+        assert queue.wishes(session, [zombie]) == {job_id: None}
+        assert queue.wishes(session, [heir]) == {job_id: State.RUNNING}
 
     assert state(database, job_id) == "running"
+    with database.read() as session:
+        assert store.epochs(session, job_id) == []
 
 
 def test_the_job_of_a_dead_worker_is_queued_at_once_and_that_of_a_live_one_is_not(
@@ -111,13 +117,15 @@ def test_a_job_that_kills_its_process_three_times_is_poison(database: Database) 
         lease = claim(database)
         assert lease is not None
         with database.write() as session:
-            queue.give_back(session, lease, "killed by SIGKILL", crashed=True, max_crashes=3)
+            queue.crashed(session, lease, "killed by SIGKILL", ["x.py:1 in f"], limit=3)
 
     with database.read() as session:
         job = store.get(session, job_id)
     assert job.state == "failed"
     assert job.error is not None
     assert job.error["code"] == "poison"
+    assert "SIGKILL" in job.error["message"]
+    assert "x.py:1 in f" in job.error["message"]
     assert claim(database) is None
 
 
@@ -127,7 +135,7 @@ def test_being_interrupted_by_a_stop_counts_for_nothing(database: Database) -> N
         lease = claim(database)
         assert lease is not None
         with database.write() as session:
-            queue.give_back(session, lease, "the service stopped", crashed=False, max_crashes=3)
+            queue.set_aside(session, lease, "the service stopped")
 
     assert claim(database) is not None
 
@@ -174,4 +182,4 @@ def test_epochs_written_twice_are_there_once(database: Database) -> None:
 
 
 def test_the_owner_is_alive_while_it_runs() -> None:
-    assert not queue.is_dead(ME)
+    assert not is_dead(ME)
