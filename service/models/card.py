@@ -67,6 +67,7 @@ class Card(Response):
     created_at: Moment
     task: str
     target: str
+    imported: bool = Field(description="Its file came from elsewhere; nobody here trained it.")
     description: str
     tags: dict[str, str]
     aliases: list[str] = Field(description="Those that mean this version now.")
@@ -102,6 +103,7 @@ def collect(session: Session, row: ModelVersion, network: Network) -> Card:
         created_at=row.created_at,
         task=row.task,
         target=row.target,
+        imported=bool(row.lineage.get("imported")),
         description=model.description,
         tags=search.tags_of(session, [row.model])[row.model],
         aliases=pointing,
@@ -186,7 +188,7 @@ def _limits(row: ModelVersion, figures: list[Figure]) -> list[str]:
     judged, rows = evaluation.get("judged_by"), evaluation.get("rows", 0)
     found = []
     if not figures:
-        found.append("Nothing is known of how good it is: it was imported without metrics.")
+        found.append("Nothing is known of how good it is: no metrics are on record.")
     elif judged == "training":
         found.append("Judged by the rows it learned from: the metrics are too good.")
     elif judged == "validation" and rows < FEW_ROWS:

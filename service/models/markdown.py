@@ -85,7 +85,7 @@ def _columns(card: Card) -> str:
         elif feature.min is not None and feature.max is not None:
             values = f"{number(feature.min)} to {number(feature.max)}"
         else:
-            values = ""
+            values = f"{feature.earliest} to {feature.latest}" if feature.earliest else ""
         rows.append([escape(feature.name), feature.type, values])
     return _table(["column", "type", "seen in training"], rows)
 

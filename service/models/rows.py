@@ -1,25 +1,36 @@
 """What a row of one model looks like: as JSON Schema, and as an example that predicts."""
 
-from typing import Any, Literal
-
-from pydantic import BaseModel
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from core.model import Model
 
+DATE = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Json = dict[str, Any]
 
 
-class Policies(BaseModel):
-    """What a model does with values that training did not prepare it for."""
+@dataclass(frozen=True)
+class Policy:
+    """What a column does with values that training did not prepare it for."""
 
-    missing: Literal["impute", "error"]
-    unseen: Literal["other", "error"]
+    takes_missing: bool
+    takes_unseen: bool
+
+
+Policies = dict[str, Policy]
 
 
 def policies_of(model: Model) -> Policies:
-    """Those the model was trained with."""
-    return Policies(missing=model.preprocessor.missing, unseen=model.preprocessor.unseen)
+    """Those the model was trained with, by column."""
+    return {
+        feature.name: Policy(
+            takes_missing=feature.missing != "error",
+            takes_unseen=getattr(feature, "unseen", "other") != "error",
+        )
+        for feature in model.preprocessor.features
+    }
 
 
 def schema(signature: Json, policies: Policies, address: str) -> Json:
@@ -29,7 +40,7 @@ def schema(signature: Json, policies: Policies, address: str) -> Json:
     warning (numbers out of range, unseen levels) is accepted; `x-range` and `x-levels` say what
     training has seen.
     """
-    columns = {one["name"]: column(one, policies) for one in signature["features"]}
+    columns = {one["name"]: column(one, policies[one["name"]]) for one in signature["features"]}
     return {
         "$schema": DIALECT,
         "$id": address,
@@ -42,31 +53,45 @@ def schema(signature: Json, policies: Policies, address: str) -> Json:
     }
 
 
-def column(feature: Json, policies: Policies) -> Json:
+def column(feature: Json, policy: Policy) -> Json:
     """One column as JSON Schema."""
-    kind = {"number": "number", "category": "string", "boolean": "boolean"}[feature["type"]]
-    found: Json = {"type": kind}
-    if policies.missing == "impute":
-        found["type"] = [kind, "null"]
-    if feature["type"] == "number":
-        low, high = feature["min"], feature["max"]
-        found["x-range"] = [low, high]
-        found["description"] = f"In training {low:g} to {high:g}; beyond that it extrapolates."
-    elif feature["type"] == "category":
-        levels = list(feature["levels"])
-        found["x-levels"] = levels
-        if policies.unseen == "error":
-            found["enum"] = levels + ([None] if policies.missing == "impute" else [])
-            found["description"] = "One of the levels of training."
-        else:
-            found["description"] = "Other levels than those of training count as none of them."
-    if policies.missing == "impute":
-        filled = {"number": "the mean", "category": "the most frequent level"}
-        by = filled.get(feature["type"], "the more frequent value")
-        found["description"] = f"{found.get('description', '')} null: not known, {by} is used."
-        found["description"] = found["description"].strip()
-    found["examples"] = [value(feature)]
-    return found
+    found = _DESCRIBED[feature["type"]](feature)
+    if feature["type"] == "category" and not policy.takes_unseen:
+        found["enum"] = [*feature["levels"], *([None] if policy.takes_missing else [])]
+        found["description"] = "One of the levels of training."
+    if policy.takes_missing:
+        found["type"] = [found["type"], "null"]
+        found["description"] += " null: not known."
+    return {**found, "examples": [value(feature)]}
+
+
+def _number(feature: Json) -> Json:
+    low, high = feature["min"], feature["max"]
+    text = f"In training {low:g} to {high:g}; beyond that it extrapolates."
+    return {"type": "number", "description": text, "x-range": [low, high]}
+
+
+def _category(feature: Json) -> Json:
+    text = "Other levels than those of training count as none of them."
+    return {"type": "string", "description": text, "x-levels": list(feature["levels"])}
+
+
+def _boolean(feature: Json) -> Json:
+    return {"type": "boolean", "description": "true or false."}
+
+
+def _date(feature: Json) -> Json:
+    low, high = feature["earliest"], feature["latest"]
+    text = f"A date by ISO 8601, with or without a time. In training {low} to {high}."
+    return {"type": "string", "description": text, "pattern": DATE, "x-range": [low, high]}
+
+
+_DESCRIBED: dict[str, Callable[[Json], Json]] = {
+    "number": _number,
+    "category": _category,
+    "boolean": _boolean,
+    "date": _date,
+}
 
 
 def example(signature: Json) -> Json:
@@ -80,6 +105,8 @@ def value(feature: Json) -> Any:
         return True
     if feature["type"] == "category":
         return feature["levels"][0]
+    if feature["type"] == "date":
+        return feature["earliest"]
     return rounded(feature["mean"], feature["min"], feature["max"])
 
 

@@ -11,13 +11,15 @@ class Feature(Response):
     """One column the model wants."""
 
     name: str
-    type: Literal["number", "category", "boolean"]
+    type: Literal["number", "category", "boolean", "date"]
     min: float | None = Field(
         None, description="Smallest value in training; below it is extrapolation."
     )
     max: float | None = None
     mean: float | None = None
     levels: list[str] | None = None
+    earliest: str | None = Field(None, description="First date of training, as ISO 8601 text.")
+    latest: str | None = None
 
 
 class TargetDescription(Response):

@@ -87,8 +87,12 @@ def _key(name: str) -> str:
     return f"[{quoted}]" if name == "__proto__" else quoted  # else it sets the prototype
 
 
-_KINDS = {"number": ("FP64", "np.float64"), "category": ("BYTES", "object"),
-          "boolean": ("BOOL", "bool")}  # fmt: skip
+_KINDS = {
+    "number": ("FP64", "np.float64"),
+    "category": ("BYTES", "object"),
+    "boolean": ("BOOL", "bool"),
+    "date": ("BYTES", "object"),
+}
 
 
 def _oip(base: str, name: str, number: int, signature: Json, row: Json) -> str:

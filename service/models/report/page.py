@@ -205,6 +205,8 @@ def _columns(card: Card) -> str:
             shown += f" and {more} more" if more > 0 else ""
         elif feature.min is not None and feature.max is not None:
             shown = escape(f"{number(feature.min, 3)} to {number(feature.max, 3)}")
+        elif feature.earliest is not None:
+            shown = escape(f"{feature.earliest} to {feature.latest}")
         else:
             shown = "<i>false</i><i>true</i>"
         rows.append(f'<tr><th scope="row">{escape(feature.name)}</th><td class="quiet">'

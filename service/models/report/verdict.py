@@ -42,7 +42,7 @@ def judged(card: Card) -> str:
         )
     if card.judged_by == "training":
         return f"On the {rows} it learned from: no row was set aside, so these are too good."
-    return "As the file says; nobody has checked."
+    return "Which rows they are of is not on record."
 
 
 def confused(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
@@ -96,7 +96,7 @@ def repeatable(card: Card) -> str:
             f'<span class="worse">Not repeated</span> on {date(card.verified.at)}: trained again, '
             f"{count(card.verified.differing, 'weight')} came out otherwise."
         )
-    if card.training.job is None:
+    if card.imported:
         return "This version was imported; nothing here was measured by this service."
     return (
         "The same data, job, seed and environment give the same file, bit for bit; "
