@@ -312,14 +312,16 @@ def _listed(
     weights = np.array([counts.get(level, 0) for level in levels], dtype=np.float64)
     weights /= weights.sum()
     mean = float(weights @ numbers)
-    scale = float(np.sqrt(weights @ np.square(numbers - mean))) or 1.0
+    seen = numbers[weights > 0]
+    is_constant = bool((seen == seen[0]).all())  # to the bit: rounding would make it vary
+    scale = 1.0 if is_constant else float(np.sqrt(weights @ np.square(numbers - mean)))
     values = tuple(((numbers - mean) / scale).tolist())
     return LookupFeature(
         name,
         encoding,
         levels,
         values,
-        0.0 if other is None else (other - mean) / scale,
+        0.0 if other is None or is_constant else (other - mean) / scale,
         _filling(levels, counts, choice),
         **_policies(choice),
     )

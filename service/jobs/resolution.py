@@ -7,6 +7,7 @@ from typing import Any
 from core.losses import LOSSES
 from core.network import Layer, Network
 from core.targets import infer_task
+from service.jobs import preprocessing
 from service.jobs.schemas import JobRequest
 from service.kit.problems import FieldError, Problem, pointer
 from service.settings import Settings
@@ -38,6 +39,9 @@ def resolve(request: JobRequest, dataset: Dataset, settings: Settings) -> Resolu
     target = _target(request, columns)
     warnings: list[Json] = []
     features = _features(request, columns, dataset.rows, warnings)
+    wrong = preprocessing.faults(request.preprocessing, features, columns)
+    if wrong:
+        raise Problem("job-invalid", "Some choices do not fit their columns; see errors.", wrong)
     rows = dataset.rows - target["missing"]
     task = _task(request, target, rows)
     if target["missing"]:
@@ -66,7 +70,7 @@ def resolve(request: JobRequest, dataset: Dataset, settings: Settings) -> Resolu
         "target": request.target,
         "task": task,
         "features": features,
-        "preprocessing": request.preprocessing.model_dump(mode="json"),
+        "preprocessing": preprocessing.resolved(request.preprocessing),
         "network": network,
         "training": training,
         "seed": secrets.randbits(32) if request.seed is None else request.seed,
@@ -112,7 +116,9 @@ def _features(
     for name, column in columns.items():
         if name == request.target:
             continue
-        reason = _unusable(column) or _identifying(column, rows)
+        reason = _unusable(request, column)
+        if name not in request.preprocessing.columns:
+            reason = reason or _identifying(column, rows)
         if reason is None:
             chosen.append(name)
         else:
@@ -132,7 +138,7 @@ def _named_features(request: JobRequest, columns: dict[str, Json]) -> list[str]:
             detail, code = "The target cannot be a feature.", "target_as_feature"
         elif name in request.features[:index]:
             detail, code = "This column is named twice.", "duplicate"
-        elif reason := _unusable(columns[name]):
+        elif reason := _unusable(request, columns[name]):
             detail, code = f"Not usable: {reason}.", "unusable_column"
         else:
             continue
@@ -148,9 +154,10 @@ def _identifying(column: Json, rows: int) -> str | None:
     return None
 
 
-def _unusable(column: Json) -> str | None:
-    if column["type"] == "text":
-        return "free text with more than 500 levels"
+def _unusable(request: JobRequest, column: Json) -> str | None:
+    known = preprocessing.usable_text(request.preprocessing, column["name"])
+    if column["type"] == "text" and not known:
+        return "free text with more than 500 levels; choose an encoding for it to use it"
     if column["distinct"] == 0:
         return "every value is missing"
     return None
@@ -202,11 +209,6 @@ def _batch_size(asked: Any, rows: int, warnings: list[Json]) -> int:
     return int(asked)
 
 
-def width(columns: list[Json]) -> int:
-    """Inputs of the network, at most: one a number or boolean, one a level of a category."""
-    return sum(column["distinct"] if column["type"] == "category" else 1 for column in columns)
-
-
 def _check_cost(
     request: JobRequest,
     features: list[Json],
@@ -220,7 +222,7 @@ def _check_cost(
     if request.training.epochs > settings.max_epochs:
         raise _refuse("/training/epochs", f"At most {settings.max_epochs} epochs.", "too_large")
     network = Network(
-        inputs=width(features),
+        inputs=preprocessing.width(request.preprocessing, features),
         layers=tuple(Layer(layer.units, layer.activation) for layer in request.network.layers),
         outputs=target["distinct"] if task == "multiclass" else 1,
         link=LOSSES[LOSS_OF[task]].link,

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from service.jobs.preprocessing import PreprocessingRequest
 from service.jobs.states import State
 from service.kit.schemas import (
     ColumnName,
@@ -34,18 +35,6 @@ class NetworkRequest(Request):
 
     layers: list[LayerRequest] = Field(
         default_factory=lambda: [LayerRequest(units=16)], max_length=16
-    )
-
-
-class PreprocessingRequest(Request):
-    """What happens to the columns before the network sees them, fitted on the training rows."""
-
-    scaling: Literal["standardize", "minmax", "none"] = "standardize"
-    missing: Literal["impute", "error"] = Field(
-        "impute", description="impute: mean of numbers, most frequent level. error: refuse."
-    )
-    unseen: Literal["other", "error"] = Field(
-        "other", description="Levels not seen in training: other encodes as none of them, warned."
     )
 
 

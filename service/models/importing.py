@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from core.errors import DataError, ModelInvalid
 from core.files import load
 from core.model import Model
-from service.jobs.schemas import NetworkRequest, PreprocessingRequest, TrainingRequest
+from service.jobs.preprocessing import PreprocessingRequest
+from service.jobs.schemas import NetworkRequest, TrainingRequest
 from service.kit.problems import Problem
 from service.kit.schemas import ColumnName, Text
 from service.models import rows

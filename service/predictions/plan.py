@@ -18,6 +18,7 @@ _CELLS: dict[str, Any] = {
     "number": float | None,
     "category": str | None,
     "boolean": bool | None,
+    "date": str | None,
 }
 _astuple: Callable[[Any], Row] = msgspec.structs.astuple
 

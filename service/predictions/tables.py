@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from core.columns import Category, Column, Numeric, Table, row_count
 from core.errors import DataError, MissingColumn, WrongType
-from core.features import Feature, LevelFeature
+from core.features import Feature, NumberFeature
 from core.model import Model, Prediction
 from service.datasets.columns import Token, tokens
 from service.datasets.reading import Kinds, read_blocks
@@ -75,8 +75,8 @@ def _fitted(block: Table, features: Mapping[str, Feature]) -> Table:
 
 
 def _column(feature: Feature, column: Column) -> Column:
-    is_level = isinstance(feature, LevelFeature)
-    if is_level == isinstance(column, Category):
+    is_number = isinstance(feature, NumberFeature)
+    if is_number == isinstance(column, Numeric):
         return column
     if isinstance(column, Numeric):
         present = ~np.isnan(column.values)
@@ -105,8 +105,7 @@ def _no_number(feature: Feature, column: Category) -> Column:
 
 
 def _wrong(feature: Feature, got: str, row: int) -> WrongType:
-    expected = feature.expected if isinstance(feature, LevelFeature) else "a number"
-    message = f"Expected {expected}, or nothing where it is missing; got {got}."
+    message = f"Expected {feature.expected}, or nothing where it is missing; got {got}."
     return WrongType(message, column=feature.name, row=row)
 
 
@@ -115,6 +114,6 @@ def wanted_kinds(model: Model) -> Callable[[Kinds], Kinds]:
     texts = {
         feature.name
         for feature in model.preprocessor.features
-        if isinstance(feature, LevelFeature) and feature.type == "category"
+        if feature.type in ("category", "date")
     }
     return lambda kinds: {name: "text" if name in texts else kind for name, kind in kinds.items()}

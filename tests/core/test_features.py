@@ -127,6 +127,13 @@ def test_frequencies_are_how_often_training_rows_have_the_level():
     assert fitted.transform({"c": category("z")})[0][0, 0] == pytest.approx(never)
 
 
+def test_where_all_are_equally_frequent_an_unseen_level_is_no_stranger_to_the_network():
+    levels = [f"{number:03}" for number in range(557)]
+    fitted = Preprocessor.fit({"c": category(*levels)}, ["c"], encoding="frequency")
+    near = fitted.transform({"c": category("000", "z")})[0]
+    np.testing.assert_allclose(near, 0.0, atol=1e-9)
+
+
 def test_many_levels_have_a_number_each_though_not_an_input_each():
     table = {"c": category(*(f"level {number:05}" for number in range(600)))}
     assert Preprocessor.fit(table, ["c"], encoding="frequency").width == 1

@@ -66,7 +66,7 @@ function typical(feature) {
 		const step = stepOf(feature);
 		return String(Number((Math.round((feature.mean ?? 0) / step) * step).toFixed(8)));
 	}
-	return feature.levels?.[0] ?? (feature.type === "boolean" ? "false" : "");
+	return feature.latest ?? feature.levels?.[0] ?? (feature.type === "boolean" ? "false" : "");
 }
 
 /** What the form's text is in JSON; an empty field is a missing value. */
@@ -79,6 +79,12 @@ function cell(feature, text) {
 function Cell({ feature, text, set }) {
 	const id = `cell-${feature.name}`;
 	const change = (event) => set(event.target.value);
+	if (feature.type === "date") {
+		return html`<div class="cell">
+			<label for=${id}>${feature.name}</label>
+			<input id=${id} type="text" value=${text} placeholder="missing" onInput=${change} />
+		</div>`;
+	}
 	if (feature.type !== "number") {
 		const levels = feature.levels ?? ["false", "true"];
 		return html`<div class="cell">
