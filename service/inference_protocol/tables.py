@@ -11,7 +11,7 @@ from core.model import Model
 from service.inference_protocol.errors import refused
 from service.inference_protocol.questions import Tensor
 
-DATATYPES = {"number": "FP64", "category": "BYTES", "boolean": "BOOL"}
+DATATYPES = {"number": "FP64", "category": "BYTES", "boolean": "BOOL", "date": "BYTES"}
 
 
 def to_table(model: Model, tensors: Sequence[Tensor]) -> dict[str, Column]:
@@ -43,7 +43,7 @@ def to_table(model: Model, tensors: Sequence[Tensor]) -> dict[str, Column]:
 def _split(matrix: Tensor, types: dict[str, str]) -> dict[str, Column]:
     if matrix.shape[1] != len(types):
         raise refused(f"the matrix has {matrix.shape[1]} columns, the model wants {len(types)}")
-    texts = [name for name, kind in types.items() if kind == "category"]
+    texts = [name for name, kind in types.items() if DATATYPES[kind] == "BYTES"]
     if texts or matrix.datatype in ("BYTES", "BOOL"):
         raise refused("one matrix is for models of numbers alone; send one tensor a column")
     cells = np.asarray(matrix.cells, np.float64).reshape(matrix.shape).T
@@ -57,10 +57,10 @@ def _split(matrix: Tensor, types: dict[str, str]) -> dict[str, Column]:
 def _column(tensor: Tensor, kind: str) -> Column:
     where, cells = f"input {tensor.name!r}", tensor.cells
     if isinstance(cells, list):
-        if kind != "category":
+        if DATATYPES[kind] != "BYTES":
             raise refused(f"{where}: expected {DATATYPES[kind]}, this column holds no text")
         return _levels(cells)
-    if kind == "category":
+    if DATATYPES[kind] == "BYTES":
         raise refused(f"{where}: expected BYTES, this column holds text")
     if kind == "number":
         if tensor.datatype == "BOOL":
