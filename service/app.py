@@ -9,6 +9,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from service.batches.routes import router as batches
+from service.compatible.invocations import router as invocations
+from service.compatible.tensorflow import router as tensorflow
 from service.datasets.routes import router as datasets
 from service.inference_protocol.routes import router as inference_protocol
 from service.jobs.routes import router as jobs
@@ -46,6 +48,10 @@ TAGS = [
     {
         "name": "open inference protocol",
         "description": "Predictions for the clients of Triton, KServe and MLServer.",
+    },
+    {
+        "name": "compatible routes",
+        "description": "In the shape of MLflow, SageMaker, TensorFlow Serving and OpenAI.",
     },
     {"name": "operations", "description": "For those who run the service."},
 ]
@@ -85,7 +91,8 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     for router in (
-        datasets, jobs, *MODELS, predictions, batches, inference_protocol, operations, web,
+        datasets, jobs, *MODELS, predictions, batches, inference_protocol, invocations,
+        tensorflow, operations, web,
     ):  # fmt: skip
         app.include_router(router)
     failures.install(app)

@@ -115,6 +115,12 @@ class Settings(BaseSettings):
     )
     max_predict_bytes: int = Field(8 << 20, ge=1024, description="Largest prediction body.")
     max_predict_rows: int = Field(10_000, ge=1, description="Most rows of one prediction.")
+    invocations_model: str | None = Field(
+        None,
+        max_length=165,
+        description="Model that `/invocations` asks, `name`, `name:version` or `name:alias`; "
+        "without it the only one there is.",
+    )
     max_model_bytes: int = Field(64 << 20, ge=1024, description="Largest model file to import.")
     max_upload_bytes: int = Field(64 << 20, ge=1, description="Largest upload, as sent.")
     max_decompressed_bytes: int = Field(

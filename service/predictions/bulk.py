@@ -58,7 +58,7 @@ async def answer_table(
     accept = request.headers.get("accept", "*/*")
     async with receive(request, state.settings) as upload:
         answer = await run_in_threadpool(
-            _predicted, state.settings, shelved, upload, accept, threshold
+            predict_upload, state.settings, shelved, upload, accept, threshold
         )
     state.shadows.skip(shelved, answer.outcome.rows)
     headers = {
@@ -85,9 +85,10 @@ def form_for(accept: str, same: Form) -> Form:
     raise Problem("not-acceptable", f"Predictions of a table come as {known}.")
 
 
-def _predicted(
+def predict_upload(
     settings: Settings, shelved: Shelved, upload: Upload, accept: str, threshold: float | None
 ) -> Answer:
+    """Predict an upload into a file of the format that `accept` asks for. Raises Problem."""
     with upload.path.open("rb") as file:
         head = file.read(4096)
     try:
