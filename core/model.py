@@ -12,7 +12,7 @@ from core.calibration import Calibration
 from core.columns import Indices, Table
 from core.errors import NonFinite
 from core.features import Matrix, Warning_
-from core.network import Floats, Network
+from core.network import Dense, Floats, Network, apply_link
 from core.preprocessing import Preprocessor
 from core.records import RecordReader
 from core.single import Single
@@ -94,9 +94,13 @@ class Model:
         if self.theta.dtype != np.float32 or type(self.target) not in (Regression, Classes):
             return None
         try:
-            return Single(self.preprocessor, self.network, self.theta)
+            return Single(self.preprocessor, self._layers, self.network.link)
         except ValueError:
             return None
+
+    @cached_property
+    def _layers(self) -> tuple[Dense, ...]:
+        return self.network.dense(self.theta)
 
     @cached_property
     def _reader(self) -> RecordReader:
@@ -104,7 +108,10 @@ class Model:
 
     def _answer(self, matrix: Matrix, warnings: list[Warning_]) -> Prediction:
         with np.errstate(over="ignore", invalid="ignore"):
-            output = self.target.decode(self.network.forward(self.theta, matrix))
+            x: Floats = matrix
+            for layer in self._layers:
+                x = layer.forward(x)
+            output = self.target.decode(apply_link(self.network.link, x))
         finite = np.isfinite(output)
         if not finite.all():
             message = "The numbers of this row are too large for the model; correct them."

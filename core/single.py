@@ -9,6 +9,7 @@ activation a layer.
 
 import struct
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import repeat
 from math import exp
 from operator import itemgetter, le, sub, truediv
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from core.activations import ACTIVATIONS
 from core.features import LevelFeature, NumberFeature
-from core.network import Floats, Network
+from core.network import Dense, Floats, Link
 from core.preprocessing import Preprocessor
 
 MOST_INPUTS = 256  # beyond them NumPy's loops are faster than lists of floats
@@ -35,7 +36,7 @@ class Single:
     whose sums cannot overflow.
     """
 
-    def __init__(self, preprocessor: Preprocessor, network: Network, theta: Floats) -> None:
+    def __init__(self, preprocessor: Preprocessor, layers: Sequence[Dense], link: Link) -> None:
         """Raises ValueError for a model that needs the general way."""
         numbers, levels, order = _sorted(preprocessor)
         self._pick = _picker([position for position, _ in numbers])
@@ -47,8 +48,8 @@ class Single:
         self._levels = levels
         self._rest = [0.0] * (preprocessor.width - len(numbers)) + [1.0]
         self._pack = struct.Struct(f"{preprocessor.width + 1}f").pack
-        self._steps = _steps(network, theta, order)
-        self._link = _LINKS[network.link]
+        self._steps = _steps(layers, order)
+        self._link = _LINKS[link]
 
     def outputs(self, cells: Sequence[Any]) -> list[float] | None:
         """What the network gives for a row in signature order; None for a row that is not plain.
@@ -115,29 +116,34 @@ def _picker(positions: list[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     return itemgetter(*positions) if positions else lambda cells: ()
 
 
-def _steps(network: Network, theta: Floats, order: NDArray[np.int64]) -> list[Step]:
+def _steps(layers: Sequence[Dense], order: NDArray[np.int64]) -> list[Step]:
     steps: list[Step] = []
-    bound = 1.0
+    bound = 1.0  # of what may come out of a layer: activations here enlarge by their alpha alone
     halved = False  # the layer below gives t for ½ + ½ t
-    layers = list(zip(network.views(theta), network.activations, strict=True))
-    for position, ((weights, biases), name) in enumerate(layers):
-        w, b = weights.astype(np.float64), biases.astype(np.float64)
+    for position, layer in enumerate(layers):
+        w, b = layer.weights.astype(np.float64), layer.biases.astype(np.float64)
         if position == 0:
             w = w[order]
         if halved:
             w, b = 0.5 * w, b + 0.5 * w.sum(axis=0)
-        halved = name == "sigmoid"
+        halved = layer.activation == "sigmoid"
         if halved:  # σ(z) = ½ + ½ tanh(z/2)
             w, b = 0.5 * w, 0.5 * b
         bound = max(bound, 1.0) * float(np.abs(w).sum()) + float(np.abs(b).sum())
-        function = _FUNCTIONS.get(name, ACTIVATIONS[name].value)
+        bound *= max(1.0, abs(layer.alpha))
         if position == 0:
-            steps.append((_plain(np.vstack((w, b))), None, function))
+            steps.append((_plain(np.vstack((w, b))), None, _function(layer)))
         else:
-            steps.append((_plain(w), _plain(b), function))
+            steps.append((_plain(w), _plain(b), _function(layer)))
     if not bound < _TAME:
         raise ValueError("sums may overflow")
     return steps
+
+
+def _function(layer: Dense) -> Callable[[Floats], Floats] | None:
+    if layer.activation in _FUNCTIONS:
+        return _FUNCTIONS[layer.activation]
+    return partial(ACTIVATIONS[layer.activation].value, alpha=layer.alpha)
 
 
 _FUNCTIONS: dict[str, Callable[[Floats], Floats] | None] = {
