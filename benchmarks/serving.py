@@ -1,19 +1,33 @@
-"""Predictions a second of one row each, beside the bare HTTP server; and resident memory."""
+"""Predictions a second beside a constant and other servers, whole tables, and resident memory.
 
-import asyncio
+Every server has core 0 to itself and answers the same load from core 1 (`benchmarks.load`).
+"""
+
+import contextlib
+import os
 import socket
+import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx2
 import numpy as np
+import orjson
 
 from benchmarks.jobs import service, train, upload
+from benchmarks.load import Result, request
+from benchmarks.load import measure as put_load
+from benchmarks.peers import PEERS, Peer, Rows
 
-CONNECTIONS = 16
-SECONDS = 3.0
+SERVER_CORE = 0
+ROUNDS = 3
+SHARE = 0.7  # of what a server answers at most, for its percentiles
+MANY = 100
+PATH = "/v1/models/bench/predict"
+TARGETS = {"one": 0.45, "many": 0.09, "peer": 15.0, "p99": 3.0}
 CONSTANT = """
 import sys, uvicorn
 ANSWER = b'{"predictions":[0.5]}'
@@ -27,45 +41,34 @@ uvicorn.run(app, port=int(sys.argv[1]), lifespan="off", access_log=False, log_le
 """
 
 
-async def load(port: int, path: str, body: bytes) -> tuple[float, float]:
-    """Requests a second and the 99th percentile in milliseconds of a closed loop."""
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-    times: list[float] = []
-    end = time.perf_counter() + SECONDS
-
-    async def connection() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while (start := time.perf_counter()) < end:
-            writer.write(request)
-            answer = await reader.readuntil(b"\r\n\r\n")
-            if not answer.startswith(b"HTTP/1.1 200"):
-                raise RuntimeError(answer.decode("latin-1"))
-            length = answer.lower().split(b"content-length: ")[1].split(b"\r\n")[0]
-            await reader.readexactly(int(length))
-            times.append(time.perf_counter() - start)
-        writer.close()
-
-    await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
-    return len(times) / SECONDS, float(np.percentile(times, 99)) * 1e3
-
-
-def constant() -> tuple[float, float]:
-    """The same load on uvicorn answering a constant."""
+@contextlib.contextmanager
+def constant() -> Iterator[int]:
+    """Uvicorn answering a constant on the servers' core: its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-c", CONSTANT, str(port)])
+        port = int(probe.getsockname()[1])
+    command = ["taskset", "-c", str(SERVER_CORE), sys.executable, "-c", CONSTANT, str(port)]
+    process = subprocess.Popen(command)
     try:
-        for _ in range(200):
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
             with socket.socket() as trial:
                 if trial.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.05)
-        return asyncio.run(load(port, "/", b'{"rows":[[0.5]]}'))
+        yield port
     finally:
         process.terminate()
         process.wait(10)
+
+
+def api_of(pid: int) -> int:
+    """The API process below a supervisor."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return next(
+        int(child) for child in children
+        if b"service.server" in Path(f"/proc/{child}/cmdline").read_bytes()
+    )  # fmt: skip
 
 
 def resident(pid: int) -> list[str]:
@@ -79,29 +82,129 @@ def resident(pid: int) -> list[str]:
 
 
 def measure() -> list[str]:
-    """A Markdown table, and a list of processes."""
+    """Markdown tables, and a list of processes."""
     random = np.random.default_rng(0)
     x = random.normal(size=(400, 30))
-    lines = ["| one row a request, 16 connections | requests/s | p99 ms |", "|---|---:|---:|"]
-    with service() as (client, pid):
+    rows: Rows = [[round(value, 4) for value in row] for row in x[:MANY].tolist()]
+    with service() as (client, pid), constant() as bare:
         memory = resident(pid)
         dataset = upload(client, x, x[:, :2].argmax(axis=1))
         train(client, dataset, units=64, epochs=5)
-        body = b'{"rows":[[%s]]}' % b",".join(b"%.4f" % value for value in x[0])
-        port = client.base_url.port
-        assert port is not None
-        idle = asyncio.run(load(port, "/v1/models/bench/predict", body))
-        job = _start_long_job(client, dataset)
-        busy = asyncio.run(load(port, "/v1/models/bench/predict", body))
-        client.post(f"/v1/jobs/{job}/cancel").raise_for_status()
-    bare = constant()
-    for name, (rate, p99) in {
-        "predictions": idle,
-        "predictions while a job trains": busy,
-        "uvicorn answering a constant": bare,
-    }.items():
-        lines.append(f"| {name} | {rate:,.0f} | {p99:.1f} |")
+        subprocess.run(
+            ["taskset", "-a", "-c", "-p", str(SERVER_CORE), str(api_of(pid))],
+            check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        port = int(client.base_url.port or 0)
+        lines = _beside_constant(client, dataset, port, bare, rows)
+        lines += _tables(client, api_of(pid))
     return [*lines, "", "Resident memory, idle:", "", *(f"- {line}" for line in memory)]
+
+
+def _beside_constant(
+    client: httpx2.Client, dataset: str, port: int, bare: int, rows: Rows
+) -> list[str]:
+    """Ours and the constant in turn, then the peers."""
+    one, many = orjson.dumps({"rows": rows[:1]}), orjson.dumps({"rows": rows})
+    records = [{f"x{i}": value for i, value in enumerate(row)} for row in rows]
+    messages = {
+        "uvicorn answering a constant": request(bare, "/", one),
+        "one row": request(port, PATH, one),
+        "one row, as a record": request(port, PATH, orjson.dumps({"rows": records[:1]})),
+        f"a constant, {MANY} rows sent": request(bare, "/", many),
+        f"{MANY} rows": request(port, PATH, many),
+        f"{MANY} rows, as records": request(port, PATH, orjson.dumps({"rows": records})),
+    }
+    found: dict[str, list[Result]] = {name: [] for name in messages}
+    for _ in range(ROUNDS):
+        for name, message in messages.items():
+            found[name].append(put_load(bare if "constant" in name else port, message))
+    middle = {
+        name: sorted(results, key=lambda result: result.rate)[ROUNDS // 2]
+        for name, results in found.items()
+    }
+    limit = middle["uvicorn answering a constant"].rate
+    lines = [
+        "| 16 connections, closed loop | requests/s | of the constant | target | p99 ms |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    targets = {"one row": TARGETS["one"], f"{MANY} rows": TARGETS["many"]}
+    for name, result in middle.items():
+        share, target = f"{result.rate / limit:.0%}", targets.get(name)
+        wanted = "" if target is None else f"{target:.0%}"
+        lines.append(f"| {name} | {result.rate:,.0f} | {share} | {wanted} | {result.p99:.1f} |")
+    busy = _while_training(client, dataset, lambda: put_load(port, messages["one row"]))
+    lines.append(
+        f"| one row, while a job trains | {busy.rate:,.0f} | {busy.rate / limit:.0%} | | "
+        f"{busy.p99:.1f} |"
+    )
+    steady = [
+        put_load(port, messages["one row"], rate=SHARE * middle["one row"].rate)
+        for _ in range(ROUNDS)
+    ]
+    p99 = statistics.median(result.p99 for result in steady)
+    load, wanted = f"{SHARE:.0%} of that load, requests leaving on time", TARGETS["p99"]
+    lines += ["", f"One row at {load}: p99 {p99:.1f} ms (target {wanted:.0f} ms)."]
+    return lines + _peers(rows, middle["one row"].rate, middle[f"{MANY} rows"].rate)
+
+
+def _peers(rows: Rows, one: float, many: float) -> list[str]:
+    lines = [
+        "",
+        f"| the same network elsewhere | 1 row: requests/s | ours | target | {MANY} rows | ours |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for peer in PEERS:
+        version = peer.version()
+        if version is None:
+            lines.append(f"| {peer.name} is not installed | | | | | |")
+            continue
+        rates = _peer_rates(peer, rows)
+        lines.append(
+            f"| {peer.name} {version} | {rates[0]:,.0f} | {one / rates[0]:.1f}x | "
+            f"{TARGETS['peer']:.0f}x | {rates[1]:,.0f} | {many / rates[1]:.1f}x |"
+        )
+    return lines
+
+
+def _peer_rates(peer: Peer, rows: Rows) -> list[float]:
+    """Best of the rounds, for one row and for many."""
+    with peer.served(SERVER_CORE) as port:
+        messages = [request(port, peer.path, peer.ask(part)) for part in (rows[:1], rows)]
+        return [max(put_load(port, message).rate for _ in range(ROUNDS)) for message in messages]
+
+
+def _tables(client: httpx2.Client, api: int) -> list[str]:
+    """Many rows of thirty numbers in, as CSV, and out in three forms."""
+    lines = ["", "| a table in, as CSV | rows | seconds | peak memory of the API, MB |",
+             "|---|---:|---:|---:|"]  # fmt: skip
+    random = np.random.default_rng(1)
+    block = "\n".join(
+        ",".join(f"{value:.2f}" for value in row) for row in random.normal(size=(1_000, 30))
+    )
+    head = ",".join(f"x{i}" for i in range(30))
+    for rows in (1_000, 300_000):
+        body = f"{head}\n".encode() + f"{block}\n".encode() * (rows // 1_000)
+        for kind in ("text/csv", "application/vnd.apache.parquet", "application/x-ndjson"):
+            Path(f"/proc/{api}/clear_refs").write_text("5")  # proc(5): the peak counts from here
+            headers = {"Content-Type": "text/csv", "Accept": kind}
+            start = time.perf_counter()
+            with client.stream("POST", PATH, content=body, headers=headers) as answer:
+                answer.raise_for_status()
+                for _ in answer.iter_raw():
+                    pass
+            took = time.perf_counter() - start
+            status = Path(f"/proc/{api}/status").read_text().splitlines()
+            peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+            lines.append(f"| out as {kind} | {rows:,} | {took:.2f} | {peak / 1024:.0f} |")
+    return lines
+
+
+def _while_training(client: httpx2.Client, dataset: str, load: Callable[[], Result]) -> Result:
+    job = _start_long_job(client, dataset)
+    try:
+        return load()
+    finally:
+        client.post(f"/v1/jobs/{job}/cancel").raise_for_status()
 
 
 def _start_long_job(client: httpx2.Client, dataset: str) -> str:
@@ -124,4 +227,5 @@ def _start_long_job(client: httpx2.Client, dataset: str) -> str:
 
 
 if __name__ == "__main__":
+    print(f"load {os.getloadavg()[0]:.1f} at the start\n")
     print("\n".join(measure()))
