@@ -1,5 +1,6 @@
 """HTTP of the Open Inference Protocol v2. Bodies are read raw: its clients name no media type."""
 
+from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from typing import Annotated, Any
 
@@ -37,7 +38,7 @@ from service.kit.bodies import documented, read_body
 from service.kit.openapi import answers
 from service.kit.problems import Problem
 from service.models import store
-from service.models.addresses import Name, Reference
+from service.models.addresses import Name, Reference, RoutingKey
 from service.models.resolution import Wanted, parse_reference
 from service.models.shelf import Shelved
 from service.operations.routes import readyz
@@ -191,11 +192,13 @@ async def infer_model(
     header_length: HeaderLength = None,
     content_encoding: ContentEncoding = "",
     accept_encoding: AcceptEncoding = "",
+    routing_key: RoutingKey = None,
 ) -> Response:
     """One tensor a column, of shape [n] or [n, 1], or one matrix [n, columns] for models of numbers
     alone. Any numeric datatype does for numbers; null and NaN are missing values.
     """
-    return await _answer(request, name, None, header_length, content_encoding, accept_encoding)
+    call = Call(name, None, routing_key, header_length, content_encoding, accept_encoding)
+    return await _answer(request, call)
 
 
 @router.post("/models/{name}/versions/{version}/infer", summary="Infer with one version", **_INFER)
@@ -209,29 +212,38 @@ async def infer_version(
 ) -> Response:
     """As the shorter address, with a version that never changes, an alias, or `latest`."""
     wanted = parse_reference(version)
-    return await _answer(request, name, wanted, header_length, content_encoding, accept_encoding)
+    call = Call(name, wanted, None, header_length, content_encoding, accept_encoding)
+    return await _answer(request, call)
 
 
-async def _answer(
-    request: Request, name: str, wanted: Wanted, header_length: str | None, encoded: str, taken: str
-) -> Response:
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Whom a call asks, and how its bodies are written."""
+
+    name: str
+    wanted: Wanted
+    routing_key: str | None
+    header_length: str | None
+    encoded: str
+    taken: str
+
+
+async def _answer(request: Request, asked: Call) -> Response:
     state = state_of(request)
-    limit = state.settings.max_predict_bytes
-    raw = await read_body(request, limit)
-    if len(raw) > SMALL_BYTES or encoded or state.shelf.at_hand(name, wanted) is None:
-        return await run_in_threadpool(
-            _infer, state, name, wanted, raw, header_length, encoded, taken
-        )
-    return _infer(state, name, wanted, raw, header_length, encoded, taken)
+    raw = await read_body(request, state.settings.max_predict_bytes)
+    shelved = state.shelf.at_hand(asked.name, asked.wanted, asked.routing_key)
+    if len(raw) > SMALL_BYTES or asked.encoded or shelved is None:
+        return await run_in_threadpool(_infer, state, asked, shelved, raw)
+    return _infer(state, asked, shelved, raw)
 
 
-def _infer(
-    state: State, name: str, wanted: Wanted, raw: bytes, told: str | None, encoded: str, taken: str
-) -> Response:
-    raw = decompress(raw, encoded, state.settings.max_predict_bytes)
-    shelved = state.shelf.at_hand(name, wanted) or state.shelf.fetch(name, wanted)
-    found = infer(shelved, raw, told, state.settings.max_predict_rows, _statistics)
-    body, encoding = compress(found.body, taken)
+def _infer(state: State, asked: Call, shelved: Shelved | None, raw: bytes) -> Response:
+    raw = decompress(raw, asked.encoded, state.settings.max_predict_bytes)
+    if shelved is None:
+        shelved = state.shelf.fetch(asked.name, asked.wanted, asked.routing_key)
+    most = state.settings.max_predict_rows
+    found = infer(shelved, raw, asked.header_length, most, _statistics)
+    body, encoding = compress(found.body, asked.taken)
     headers = {} if encoding is None else {"Content-Encoding": encoding, "Vary": "Accept-Encoding"}
     kind = "application/json"
     if found.header_length is not None:

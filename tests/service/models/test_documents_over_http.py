@@ -178,6 +178,17 @@ def test_the_javascript_snippet_runs(client: httpx2.Client, version: str, tmp_pa
     assert (float(printed) if isinstance(expected, float) else printed) == expected
 
 
+def test_the_open_inference_protocol_snippet_runs(client: httpx2.Client, version: str) -> None:
+    printed = output(sys.executable, "-I", "-c", snippet(client, version, "oip"))
+
+    outputs = dict(line.split(" ", 1) for line in printed.splitlines())
+    expected = answered(client, version)
+    if isinstance(expected, float):
+        assert float(outputs["value"].strip("[] ")) == pytest.approx(expected, rel=1e-5)
+    else:
+        assert expected in outputs["label"]
+
+
 def test_the_card_tells_what_is_on_record(client: httpx2.Client, model: dict[str, Any]) -> None:
     client.patch("/v1/models/penguins", json={"description": "Sorts *penguins* | fast"})
     card = client.get(f"{PENGUINS}/card").json()

@@ -57,6 +57,23 @@ def test_a_key_gets_the_version_that_the_documented_hash_says(
     assert seen[1] > seen[3]
 
 
+def test_a_key_sticks_in_the_open_inference_protocol_too(
+    client: httpx2.Client, shared: str
+) -> None:
+    client.put(TRAFFIC, json={"split": [share(1, 50), share(3, 50)]})
+    inputs = [
+        {"name": name, "shape": [1], "data": [cell],
+         "datatype": "BYTES" if isinstance(cell, str) else "FP64"}
+        for name, cell in ROW.items()
+    ]  # fmt: skip
+
+    for number in range(20):
+        headers = {"X-Routing-Key": f"customer {number}"}
+        answer = client.post("/v2/models/shared/infer", json={"inputs": inputs}, headers=headers)
+        expected = 1 if bucket("shared", headers["X-Routing-Key"]) < 50 else 3
+        assert answer.json()["model_version"] == str(expected)
+
+
 def test_the_latest_answers_again_when_the_split_ends(client: httpx2.Client, shared: str) -> None:
     client.put(TRAFFIC, json={"split": [share(1, 100)]})
     assert ask(client) == 1
