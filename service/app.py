@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from service.batches.routes import router as batches
+from service.compatible.fine_tuning import router as fine_tuning
 from service.compatible.invocations import router as invocations
 from service.compatible.tensorflow import router as tensorflow
 from service.datasets.routes import router as datasets
@@ -92,7 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     for router in (
         datasets, jobs, *MODELS, predictions, batches, inference_protocol, invocations,
-        tensorflow, operations, web,
+        tensorflow, fine_tuning, operations, web,
     ):  # fmt: skip
         app.include_router(router)
     failures.install(app)

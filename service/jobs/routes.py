@@ -2,17 +2,13 @@
 
 import csv
 import io
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from service.datasets import store as datasets
 from service.jobs import checkpoints, log, store
-from service.jobs.resolution import resolve
 from service.jobs.schemas import (
     EXAMPLE,
     CheckpointResponse,
@@ -25,6 +21,7 @@ from service.jobs.schemas import (
 )
 from service.jobs.states import State as JobState
 from service.jobs.stream import Cursor, frames
+from service.jobs.submission import change, submit
 from service.jobs.thinning import thin
 from service.jobs.view import view
 from service.jobs.waiting import Prefer, answer, read
@@ -33,7 +30,7 @@ from service.kit.openapi import answers
 from service.kit.pagination import After, Limit, fetch, page
 from service.kit.problems import Problem
 from service.kit.schemas import Page
-from service.state import State, state_of
+from service.state import state_of
 from service.tables import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -63,29 +60,8 @@ async def submit_job(
     resolved, the seed among them. The job is on disk when the answer comes.
     """
     state = state_of(request)
-    job = await run_in_threadpool(_submit, state, body)
+    job = await run_in_threadpool(submit, state, body)
     return await answer(state, job, prefer, response)
-
-
-def _submit(state: State, body: JobRequest) -> JobResponse:
-    with state.database.read() as session:
-        dataset = datasets.get(session, body.dataset)
-    resolution = resolve(body, dataset, state.settings)
-    with state.database.write() as session:
-        job = store.submit(
-            session,
-            dataset_id=datasets.get(session, body.dataset).id,
-            model=resolution.model,
-            spec=resolution.spec,
-            warnings=resolution.warnings,
-            tags=dict(body.tags),
-            priority=body.priority,
-            max_queued=state.settings.max_queued,
-            share=body.tags.get(state.settings.fair_share_tag or "", ""),
-        )
-        shown = view(session, job)
-    state.changes.doorbell.ring(job.id)
-    return shown
 
 
 @router.get("", summary="List jobs")
@@ -220,7 +196,7 @@ def cancel_job(request: Request, job_id: JobId) -> JobResponse:
     """Ask a job to stop: waiting ones at once, running ones within a moment. Twice is once; 409
     when it has already succeeded or failed. Once this is answered the job ends `cancelled`.
     """
-    return _change(state_of(request), job_id, store.cancel)
+    return change(state_of(request), job_id, store.cancel)
 
 
 @router.post(
@@ -233,7 +209,7 @@ def pause_job(request: Request, job_id: JobId) -> JobResponse:
     """Let a job stand: waiting ones at once, running ones when they have saved where they are.
     Twice is once; 409 from a final state. A job that ends before it could pause has ended.
     """
-    return _change(state_of(request), job_id, store.pause)
+    return change(state_of(request), job_id, store.pause)
 
 
 @router.post(
@@ -246,14 +222,7 @@ def resume_job(request: Request, job_id: JobId) -> JobResponse:
     """Let a paused job go on from where it was, to the same weights as if it had never paused.
     Jobs that wait or run are left as they are; 409 from a final state.
     """
-    return _change(state_of(request), job_id, store.resume)
-
-
-def _change(state: State, job_id: str, move: Callable[[Session, str], Job]) -> JobResponse:
-    with state.database.write() as session:
-        shown = view(session, move(session, job_id))
-    state.changes.doorbell.ring(job_id)
-    return shown
+    return change(state_of(request), job_id, store.resume)
 
 
 @router.get("/{job_id}/checkpoints", summary="List checkpoints", responses=answers("not-found"))
