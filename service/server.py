@@ -7,6 +7,7 @@ import sys
 import uvicorn
 
 from service.app import create_app
+from service.kit.lifeline import end_with_supervisor
 from service.predictions.lane import FastLane
 from service.settings import Settings
 
@@ -25,6 +26,7 @@ class Server(uvicorn.Server):
 
 def main(descriptor: int) -> None:
     """Serve on a listening socket that the supervisor opened."""
+    end_with_supervisor()
     settings = Settings()
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"

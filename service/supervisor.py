@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from service.kit import lifeline
 from service.kit.database import Database
 from service.kit.migrations import NewerSchema, migrate
 from service.kit.problems import Problem
@@ -115,7 +116,12 @@ def serve(
     prepare(settings)
     parts = []
     listeners = listen(settings) if api else []
-    environment = {**os.environ, **_CHILD_ENVIRONMENT, **exported(settings)}
+    environment = {
+        **os.environ,
+        **_CHILD_ENVIRONMENT,
+        **exported(settings),
+        lifeline.VARIABLE: str(os.getpid()),
+    }
     for number, listener in enumerate(listeners, 1):
         descriptor = listener.fileno()
         command = [sys.executable, "-m", "service.server", str(descriptor)]

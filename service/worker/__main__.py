@@ -5,9 +5,12 @@ import os
 import signal
 import sys
 
+from service.kit.lifeline import end_with_supervisor
+
 
 def main() -> int:
     """Run an agent until SIGTERM or SIGINT."""
+    end_with_supervisor()
     from service.settings import Settings
 
     settings = Settings()

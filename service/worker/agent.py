@@ -231,7 +231,7 @@ class Agent:
             self.forget(run)
 
     def _broken_bound(self, run: Run, clock: float) -> Failed | None:
-        if run.child.memory() > self.settings.job_memory_bytes:
+        if run.child.memory() - run.base > self.settings.job_memory_bytes:
             return Failed([], "memory_exceeded", "The job needs more memory than it may have.")
         budget = run.lease.spec["training"]["max_seconds"] + self.settings.overrun_seconds
         if clock - run.started > budget:
@@ -271,7 +271,7 @@ class Agent:
     def forget(self, run: Run) -> None:
         """A run is over, and what it left is written."""
         self.selector.unregister(run.child.pipe)
-        checkpoints.remove(self.checkpoints, run.take_unused())
+        checkpoints.remove(self.checkpoints, run.take_unused(over=True))
         run.child.close()
         del self.runs[run.lease.job_id]
         self.doorbell.ring(run.lease.job_id)

@@ -39,7 +39,7 @@ class Child:
         self.process.join(0)
 
     def memory(self) -> int:
-        """Bytes that it holds for itself alone; 0 when it is gone (proc(5), statm)."""
+        """Bytes of memory that no file backs; 0 when it is gone (proc(5), statm)."""
         try:
             _, resident, shared, *_ = Path(f"/proc/{self.process.pid}/statm").read_text().split()
         except OSError:

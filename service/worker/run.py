@@ -24,16 +24,20 @@ class Run:
     epoch: float = 0.0
     rows_per_second: float | None = None
     end: Trained | Stopped | Failed | None = None
+    base: int = 0  # bytes that its process shared with the nursery when it began
     stop_by: float | None = None  # when it is killed, if it was asked to stop
     _unused: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """A job that resumes has checkpoints."""
+        """A job that resumes has checkpoints; what came with the fork is not the job's own."""
+        self.base = self.child.memory()
         self.saved = self.lease.resume is not None
         self.epoch = 0.0 if self.lease.resume is None else self.lease.resume.epoch
 
-    def superseded(self, snapshot: Snapshot) -> None:
-        """Keep the newest state to be written; the file of one before it names nothing."""
+    def superseded(self, snapshot: Snapshot | None) -> None:
+        """Keep the newest state to be written; the file of one before it is named by nothing."""
+        if snapshot is None:
+            return
         if self.snapshot is not None and self.snapshot.file is not None:
             self._unused.append(self.snapshot.file)
         self.snapshot = snapshot
@@ -43,8 +47,15 @@ class Run:
         self.saved = self.saved or self.snapshot is not None
         self.points, self.snapshot, self.beat_at = [], None, clock
 
-    def take_unused(self) -> list[str]:
-        """Names of files that no row will name."""
+    def saved_as(self, superfluous: list[str]) -> None:
+        """Its last checkpoint has been committed, and these files are named no longer."""
+        self.snapshot = None
+        self._unused += superfluous
+
+    def take_unused(self, *, over: bool = False) -> list[str]:
+        """Names of files that no row will name; of a run that is over, its unwritten state's."""
+        if over and self.snapshot is not None and self.snapshot.file is not None:
+            self._unused.append(self.snapshot.file)
         names, self._unused = self._unused, []
         return names
 
