@@ -7,7 +7,7 @@ LOCKED := requirements/build.txt pyproject.toml scripts/environment
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check static bench image-check lock lock-check clean
+.PHONY: help run setup test chaos check static bench image-check lock lock-check clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; \
@@ -21,6 +21,9 @@ setup: $(DEV) ## create .venv with all that development needs
 test: $(DEV) ## run every test
 	@scripts/test-tools
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+chaos: $(DEV) ## kill, freeze and starve the service for many minutes
+	@SIGMOID_CHAOS=long $(BIN)/python -m pytest tests/chaos $(ARGS)
 
 check: static ## lint, types, import contract, migrations and the fast tests
 	@$(BIN)/python -m pytest -n 2 -m "not browser and not slow" $(ARGS)

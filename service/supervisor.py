@@ -69,9 +69,10 @@ class Part:
             if self.process.poll() is None:
                 return
             lived = time.monotonic() - self._started
-            self.stillbirths = 0 if lived > FIRM_SECONDS else self.stillbirths + 1
+            killed = self.process.returncode == -signal.SIGKILL  # from outside: not its fault
+            self.stillbirths = 0 if lived > FIRM_SECONDS or killed else self.stillbirths + 1
             self._deaths = 1 if lived > 60 else self._deaths + 1
-            pause = min(30.0, 0.1 * 2 ** (self._deaths - 1))
+            pause = min(0.5 if killed else 30.0, 0.1 * 2 ** (self._deaths - 1))
             _log.warning(
                 "%s died (%s); starting it again in %.1f s",
                 self.name,
