@@ -20,8 +20,9 @@ SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Result:
-    """Answers a second, and percentiles of the times they took, in milliseconds."""
+    """Answers, answers a second, and percentiles of the times they took, in milliseconds."""
 
+    answers: int
     rate: float
     p50: float
     p99: float
@@ -87,7 +88,7 @@ def run(port: int, message: bytes, *, rate: float | None, seconds: float) -> Res
     times.sort()
     taken = time.perf_counter() - start
     p50, p99 = (times[int(len(times) * share)] * 1e3 for share in (0.5, 0.99))
-    return Result(len(times) / taken, p50, p99)
+    return Result(len(times), len(times) / taken, p50, p99)
 
 
 def measure(

@@ -10,7 +10,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -18,8 +19,8 @@ import numpy as np
 import orjson
 
 from benchmarks.jobs import service, train, upload
-from benchmarks.load import Result, request
 from benchmarks.load import measure as put_load
+from benchmarks.load import request
 from benchmarks.peers import PEERS, Peer, Rows
 
 SERVER_CORE = 0
@@ -42,8 +43,8 @@ uvicorn.run(app, port=int(sys.argv[1]), lifespan="off", access_log=False, log_le
 
 
 @contextlib.contextmanager
-def constant() -> Iterator[int]:
-    """Uvicorn answering a constant on the servers' core: its port."""
+def constant() -> Iterator[tuple[int, int]]:
+    """Uvicorn answering a constant on the servers' core: its port and process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -56,10 +57,16 @@ def constant() -> Iterator[int]:
                 if trial.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.05)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait(10)
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has used so far, in user and kernel mode (proc(5), fields 14 and 15)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def api_of(pid: int) -> int:
@@ -90,61 +97,74 @@ def measure() -> list[str]:
         memory = resident(pid)
         dataset = upload(client, x, x[:, :2].argmax(axis=1))
         train(client, dataset, units=64, epochs=5)
+        api = api_of(pid)
         subprocess.run(
-            ["taskset", "-a", "-c", "-p", str(SERVER_CORE), str(api_of(pid))],
+            ["taskset", "-a", "-c", "-p", str(SERVER_CORE), str(api)],
             check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         port = int(client.base_url.port or 0)
-        lines = _beside_constant(client, dataset, port, bare, rows)
-        lines += _tables(client, api_of(pid))
+        lines, one, many = _beside_constant((port, api), bare, rows)
+        busy = _while_training(client, dataset, lambda: _load((port, api), PATH, rows[:1]))
+        lines += ["", f"One row while a job trains: {busy.rate:,.0f}/s, p99 {busy.p99:.1f} ms."]
+        steady = [_load((port, api), PATH, rows[:1], SHARE * one) for _ in range(ROUNDS)]
+        p99 = statistics.median(result.p99 for result in steady)
+        load, wanted = f"{SHARE:.0%} of its load, requests leaving on time", TARGETS["p99"]
+        lines += ["", f"One row at {load}: p99 {p99:.1f} ms (target {wanted:.0f} ms)."]
+        lines += _peers(rows, one, many) + _tables(client, api)
     return [*lines, "", "Resident memory, idle:", "", *(f"- {line}" for line in memory)]
 
 
-def _beside_constant(
-    client: httpx2.Client, dataset: str, port: int, bare: int, rows: Rows
-) -> list[str]:
-    """Ours and the constant in turn, then the peers."""
-    one, many = orjson.dumps({"rows": rows[:1]}), orjson.dumps({"rows": rows})
+Server = tuple[int, int]  # port, process
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a server answered, and what it used for one answer, in microseconds."""
+
+    rate: float
+    p99: float
+    processor: float
+
+
+def _load(server: Server, path: str, rows: Sequence[object], rate: float | None = None) -> Loaded:
+    port, pid = server
+    before = processor_seconds(pid)
+    found = put_load(port, request(port, path, orjson.dumps({"rows": rows})), rate=rate)
+    used = processor_seconds(pid) - before
+    return Loaded(found.rate, found.p99, used / found.answers * 1e6)
+
+
+def _beside_constant(ours: Server, bare: Server, rows: Rows) -> tuple[list[str], float, float]:
+    """Ours and the constant in turn: a table, and the rates of one row and of many."""
     records = [{f"x{i}": value for i, value in enumerate(row)} for row in rows]
-    messages = {
-        "uvicorn answering a constant": request(bare, "/", one),
-        "one row": request(port, PATH, one),
-        "one row, as a record": request(port, PATH, orjson.dumps({"rows": records[:1]})),
-        f"a constant, {MANY} rows sent": request(bare, "/", many),
-        f"{MANY} rows": request(port, PATH, many),
-        f"{MANY} rows, as records": request(port, PATH, orjson.dumps({"rows": records})),
+    cases: dict[str, tuple[Server, str, Sequence[object]]] = {
+        "uvicorn answering a constant": (bare, "/", rows[:1]),
+        "one row": (ours, PATH, rows[:1]),
+        "one row, as a record": (ours, PATH, records[:1]),
+        f"the constant, {MANY} rows sent": (bare, "/", rows),
+        f"{MANY} rows": (ours, PATH, rows),
+        f"{MANY} rows, as records": (ours, PATH, records),
     }
-    found: dict[str, list[Result]] = {name: [] for name in messages}
+    found: dict[str, list[Loaded]] = {name: [] for name in cases}
     for _ in range(ROUNDS):
-        for name, message in messages.items():
-            found[name].append(put_load(bare if "constant" in name else port, message))
-    middle = {
-        name: sorted(results, key=lambda result: result.rate)[ROUNDS // 2]
-        for name, results in found.items()
-    }
+        for name, case in cases.items():
+            found[name].append(_load(*case))
+    middle = {name: sorted(all_, key=lambda one: one.rate)[ROUNDS // 2]
+              for name, all_ in found.items()}  # fmt: skip
     limit = middle["uvicorn answering a constant"].rate
-    lines = [
-        "| 16 connections, closed loop | requests/s | of the constant | target | p99 ms |",
-        "|---|---:|---:|---:|---:|",
-    ]
     targets = {"one row": TARGETS["one"], f"{MANY} rows": TARGETS["many"]}
-    for name, result in middle.items():
-        share, target = f"{result.rate / limit:.0%}", targets.get(name)
-        wanted = "" if target is None else f"{target:.0%}"
-        lines.append(f"| {name} | {result.rate:,.0f} | {share} | {wanted} | {result.p99:.1f} |")
-    busy = _while_training(client, dataset, lambda: put_load(port, messages["one row"]))
-    lines.append(
-        f"| one row, while a job trains | {busy.rate:,.0f} | {busy.rate / limit:.0%} | | "
-        f"{busy.p99:.1f} |"
-    )
-    steady = [
-        put_load(port, messages["one row"], rate=SHARE * middle["one row"].rate)
-        for _ in range(ROUNDS)
+    lines = [
+        "| 16 connections, closed loop | requests/s | of the constant | target | p99 ms "
+        "| processor µs a request |",
+        "|---|---:|---:|---:|---:|---:|",
     ]
-    p99 = statistics.median(result.p99 for result in steady)
-    load, wanted = f"{SHARE:.0%} of that load, requests leaving on time", TARGETS["p99"]
-    lines += ["", f"One row at {load}: p99 {p99:.1f} ms (target {wanted:.0f} ms)."]
-    return lines + _peers(rows, middle["one row"].rate, middle[f"{MANY} rows"].rate)
+    for name, result in middle.items():
+        target = f"{targets[name]:.0%}" if name in targets else ""
+        lines.append(
+            f"| {name} | {result.rate:,.0f} | {result.rate / limit:.0%} | {target} | "
+            f"{result.p99:.1f} | {result.processor:.0f} |"
+        )
+    return lines, middle["one row"].rate, middle[f"{MANY} rows"].rate
 
 
 def _peers(rows: Rows, one: float, many: float) -> list[str]:
@@ -199,7 +219,7 @@ def _tables(client: httpx2.Client, api: int) -> list[str]:
     return lines
 
 
-def _while_training(client: httpx2.Client, dataset: str, load: Callable[[], Result]) -> Result:
+def _while_training(client: httpx2.Client, dataset: str, load: Callable[[], Loaded]) -> Loaded:
     job = _start_long_job(client, dataset)
     try:
         return load()

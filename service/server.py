@@ -1,5 +1,6 @@
 """One API process: uvicorn, told how to stop while streams are open."""
 
+import gc
 import logging
 import socket
 import sys
@@ -46,6 +47,8 @@ def main(descriptor: int) -> None:
         proxy_headers=False,
         log_level="warning",
     )
+    gc.collect()
+    gc.freeze()  # what is here now stays: no collection needs to look through it again
     Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import msgspec
 
 from service.batches import store
-from service.batches.child import Assignment, Done, Message, Refused, decode
-from service.batches.store import Lease
+from service.batches.messages import Assignment, Done, Message, Refused, decode
+from service.batches.store import Lease, result_path
 from service.kit.database import Database
 from service.kit.doorbell import Doorbell
 from service.kit.problems import Problem
@@ -26,12 +26,6 @@ from service.models.registry import file_of, sync_folder
 from service.settings import Settings
 
 _log = logging.getLogger("sigmoid.worker")
-FOLDER = "predictions"
-
-
-def result_path(settings: Settings, batch_id: str, form: str) -> Path:
-    """The file of a batch's predictions."""
-    return settings.folder(FOLDER) / f"{batch_id}.{form}"
 
 
 class BatchAgent:
@@ -117,8 +111,9 @@ class BatchAgent:
             with self._database.write() as session:
                 if store.succeed(session, lease, result, end.warnings):
                     # Inside, so that no deletion can come between the record and its file.
-                    part.rename(result_path(self._settings, lease.id, lease.format))
-                    sync_folder(self._settings.folder(FOLDER))
+                    path = result_path(self._settings, lease.id, lease.format)
+                    part.rename(path)
+                    sync_folder(path.parent)
         elif isinstance(end, Refused):
             with self._database.write() as session:
                 store.fail(session, lease, msgspec.to_builtins(end))

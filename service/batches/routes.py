@@ -8,7 +8,6 @@ from starlette.responses import FileResponse
 
 from core.model import Model
 from service.batches import store
-from service.batches.agent import result_path
 from service.batches.schemas import EXAMPLE, BatchRequest, BatchResponse, shown
 from service.batches.store import State as BatchState
 from service.datasets import store as datasets
@@ -127,7 +126,7 @@ def download_result(request: Request, batch_id: BatchId) -> FileResponse:
         batch = store.get(session, batch_id)
     if batch.state != BatchState.SUCCEEDED or batch.result is None:
         raise Problem("conflict", f"The batch is {batch.state}; only succeeded ones have a result.")
-    path = result_path(state.settings, batch.id, batch.format)
+    path = store.result_path(state.settings, batch.id, batch.format)
     if not path.exists():
         raise not_found("file of this batch")
     return FileResponse(
@@ -165,4 +164,4 @@ def delete_batch(request: Request, batch_id: BatchId) -> None:
     with state.database.write() as session:
         batch = store.remove(session, batch_id)
         session.flush()
-        result_path(state.settings, batch.id, batch.format).unlink(missing_ok=True)
+        store.result_path(state.settings, batch.id, batch.format).unlink(missing_ok=True)

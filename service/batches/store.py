@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
@@ -19,6 +20,7 @@ from sqlalchemy.orm import Session
 from service.kit.ids import new_id
 from service.kit.problems import Problem, not_found
 from service.models.resolution import Resolved
+from service.settings import Settings
 from service.tables import BatchPrediction, Dataset, Json
 
 
@@ -46,6 +48,11 @@ class Lease:
     format: str
     threshold: float | None
     crashes: int
+
+
+def result_path(settings: Settings, batch_id: str, form: str) -> Path:
+    """The file of a batch's predictions."""
+    return settings.folder("predictions") / f"{batch_id}.{form}"
 
 
 def submit(

@@ -20,7 +20,6 @@ from service.kit.openapi import answers
 from service.kit.problems import Problem, invalid
 from service.models.resolution import parse_reference
 from service.models.shelf import Shelved
-from service.predictions.bulk import predict_upload
 from service.state import State, state_of
 from service.tables import Model
 
@@ -130,6 +129,8 @@ async def invoke(
     state = state_of(request)
     shelved = await run_in_threadpool(_chosen, state, target)
     if media_type(request.headers) in CSV_TYPES:
+        from service.predictions.bulk import predict_upload  # PyArrow: 40 MB that JSON needs not
+
         async with receive(request, state.settings) as upload:
             answer = await run_in_threadpool(
                 predict_upload, state.settings, shelved, upload, "application/x-ndjson", None

@@ -1,11 +1,10 @@
 """Loaded networks, in memory, within a bound: a version that is here answers at once."""
 
-import contextlib
 import hashlib
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from core.errors import ModelInvalid
 from core.files import load
@@ -17,9 +16,8 @@ from service.models.resolution import Names, Resolved, Wanted
 OVERHEAD_BYTES = 64 << 10  # what a model takes beside its weights: 16 kB to 90 kB, measured
 
 
-@dataclass(frozen=True, slots=True)
-class Shelved:
-    """A model version that can answer at once."""
+class Shelved(NamedTuple):
+    """A model version that can answer at once. A tuple, for one is made a prediction."""
 
     name: str
     version: int
@@ -51,8 +49,10 @@ class Shelf:
         model = self._loaded.get(resolved.sha256)
         if model is None:
             return None
-        with contextlib.suppress(KeyError):  # dropped this moment; it answers all the same
+        try:  # noqa: SIM105 - a context manager costs as much as the rest of this
             self._loaded.move_to_end(resolved.sha256)
+        except KeyError:
+            pass  # dropped this moment; it answers all the same
         return Shelved(name, resolved.version, model, resolved.sha256, resolved.shadows)
 
     def fetch(self, name: str, wanted: Wanted = None, key: str | None = None) -> Shelved:

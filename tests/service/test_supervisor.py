@@ -108,3 +108,9 @@ def test_two_services_on_one_data_folder_serve_each_others_models(tmp_path: Path
 
         assert answer.status_code == 200
         assert answer.json()["version"] == 1
+
+
+def test_an_idle_api_has_loaded_neither_pyarrow_nor_numba() -> None:
+    program = "import service.server, sys; sys.exit(bool({'pyarrow', 'numba'} & set(sys.modules)))"
+
+    assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
