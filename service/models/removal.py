@@ -1,6 +1,8 @@
 """Deleting versions and models: the rows, and the files that nothing needs any more."""
 
-from collections.abc import Iterable
+import math
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import delete, func, select
@@ -74,12 +76,14 @@ def _require_unused(session: Session, name: str, number: int | None) -> None:
         raise Problem("conflict", "Traffic or a shadow points here. Change the traffic first.")
 
 
-def discard(database: Database, folder: Path, files: Iterable[str]) -> None:
+def discard(database: Database, folder: Path, files: Sequence[str]) -> None:
     """Delete the files that no version has any more.
 
     The clock is held meanwhile, as by everyone who adds a version, so that none is added between
     looking and deleting.
     """
+    if not files:
+        return
     with database.write() as session:
         session.get_one(RegistryClock, 1, with_for_update=True)
         for sha256 in files:
@@ -87,3 +91,26 @@ def discard(database: Database, folder: Path, files: Iterable[str]) -> None:
             if session.scalar(found) is None:
                 file_of(folder, sha256).unlink(missing_ok=True)
     sync_folder(folder)
+
+
+def sweep(database: Database, folder: Path, *, older_than: float = 3600.0) -> None:
+    """Delete files of models that no version names: what a crash left between file and row.
+
+    older_than: seconds; younger files may be about to get their row.
+    """
+    before = time.time() - older_than
+    old = [path for path in folder.iterdir() if _changed(path) < before]
+    with database.read() as session:
+        named = set(session.scalars(select(ModelVersion.sha256).distinct()))
+    files = [path.stem for path in old if path.suffix == ".safetensors"]
+    discard(database, folder, [sha256 for sha256 in files if sha256 not in named])
+    for path in old:
+        if path.suffix == ".part":
+            path.unlink(missing_ok=True)
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # somebody else was faster
+        return math.inf

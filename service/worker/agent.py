@@ -31,7 +31,7 @@ from service.jobs.states import State
 from service.kit.database import Database
 from service.kit.doorbell import Doorbell
 from service.kit.problems import Problem
-from service.models import registry
+from service.models import registry, removal
 from service.settings import Settings
 from service.worker import endings
 from service.worker.processes import Child, spawn
@@ -279,8 +279,9 @@ class Agent:
             self._spare = spawn()
 
     def _tidy(self) -> None:
-        """Remove files of states that died with their run before a row named them."""
+        """Remove files of states and models whose process died before a row named them."""
         with contextlib.suppress(Problem):
+            removal.sweep(self.database, self.settings.folder("models"))
             with self.database.read() as session:
                 names = checkpoints.orphans(session, self.checkpoints)
             checkpoints.remove(self.checkpoints, names)

@@ -1,5 +1,6 @@
 """Finding, describing and deleting models."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,20 @@ def test_a_file_goes_with_its_last_version_and_not_before(
             files = removal.remove_model(session, name)
         removal.discard(database, tmp_path, files)
         assert file.path.exists() is is_left
+
+
+def test_files_that_no_version_names_are_swept(tmp_path: Path, database: Database) -> None:
+    named, orphan, young = (keep(tmp_path, content) for content in (b"a", b"b", b"c"))
+    add_version(database, "m", named.sha256)
+    part = tmp_path / f".{orphan.sha256}.1.part"
+    part.touch()
+    for path in (named.path, orphan.path, part):
+        os.utime(path, (0, 0))
+
+    removal.sweep(database, tmp_path)
+
+    assert set(tmp_path.glob("*.safetensors")) == {named.path, young.path}
+    assert not part.exists()
 
 
 @pytest.mark.parametrize(
