@@ -118,6 +118,17 @@ def test_unknown_addresses_say_so(visit):
     expect(visit.page.get_by_role("alert")).to_contain_text("This job cannot be shown")
 
 
+def test_versions_are_shown_with_their_aliases(visit, client, model):
+    path = "/v1/models/penguins/aliases/champion"
+    client.put(path, json={"version": model["result"]["version"]})
+    visit.open("/#/models/penguins")
+
+    chosen = visit.page.get_by_label("Version").locator("option:checked")
+    expect(chosen).to_contain_text("champion")
+    visit.page.get_by_role("link", name="Report to keep").click()
+    expect(visit.page).to_have_title(re.compile("^penguins, version"))
+
+
 def test_model_has_an_address_of_its_own(visit):
     train_penguins(visit)
     visit.open("/#/models/penguins")

@@ -23,7 +23,7 @@ export function Model({ name }) {
 			</div>
 			<label class="field inline"><span>Version</span>
 				<select onChange=${(event) => setChosen(Number(event.target.value))}>
-					${value.versions.map((one) => html`<option value=${one.version} selected=${one.version === version.version}>${one.version}${one.version === value.latest_version ? ", latest" : ""}</option>`)}
+					${value.versions.map((one) => html`<option value=${one.version} selected=${one.version === version.version}>${[one.version, ...namesOf(value, one.version)].join(", ")}</option>`)}
 				</select>
 			</label>
 		</div>
@@ -40,6 +40,12 @@ export function Model({ name }) {
 		</div>
 	`;
 }
+
+/** What a version is called besides its number. */
+const namesOf = (model, version) => [
+	...(version === model.latest_version ? ["latest"] : []),
+	...Object.keys(model.aliases).filter((alias) => model.aliases[alias] === version),
+];
 
 function Asking({ version }) {
 	const load = async () => api.dataset((await api.job(version.job)).dataset).catch(() => null);
