@@ -110,6 +110,10 @@ class Settings(BaseSettings):
         description="Longest training of one job; then it ends as if its epochs were over.",
     )
 
+    idempotency_seconds: float = Field(
+        86400.0, gt=0, description="How long an Idempotency-Key is remembered."
+    )
+
     max_json_bytes: int = Field(
         1 << 20, ge=1024, description="Largest JSON body but for predictions."
     )

@@ -317,3 +317,16 @@ class BatchPrediction(Table):
     crashes: Mapped[int]
 
     __table_args__ = (Index("ix_batch_predictions_claim", "state", "id"),)
+
+
+class IdempotencyKey(Table):
+    """The answer to a creating request, under a digest of who asked for what with which key."""
+
+    __tablename__ = "idempotency_keys"
+
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int]
+    body: Mapped[str]
+    headers: Mapped[Json]
+    created_at: Mapped[datetime] = mapped_column(index=True)

@@ -12,6 +12,7 @@ from service.batches.schemas import EXAMPLE, BatchRequest, BatchResponse, shown
 from service.batches.store import State as BatchState
 from service.datasets import store as datasets
 from service.kit.bodies import documented, json_body
+from service.kit.idempotency import FAILURES, Idempotent, Once
 from service.kit.openapi import answers
 from service.kit.pagination import After, Limit, fetch, page
 from service.kit.problems import Problem, not_found
@@ -46,7 +47,7 @@ _FILE: dict[str, Any] = {
     openapi_extra=documented(BatchRequest, penguins=EXAMPLE),
     responses=answers(
         "malformed-json", "not-found", "too-large", "unsupported-media-type", "invalid-request",
-        "queue-full", "model-unreadable",
+        "queue-full", "model-unreadable", *FAILURES,
     ),
 )  # fmt: skip
 async def submit_batch(
@@ -54,17 +55,19 @@ async def submit_batch(
     response: Response,
     name: Name,
     body: Annotated[BatchRequest, json_body(BatchRequest)],
+    once: Idempotent,
 ) -> BatchResponse:
     """Queue the model's predictions for every row of a data set: a worker writes them to a file.
     Columns that the model does not ask for are left alone. The batch is on disk when the answer
     comes; the data set cannot be deleted before it has ended.
     """
-    batch = await run_in_threadpool(_submit, state_of(request), name, body)
+    batch = await run_in_threadpool(_submit, state_of(request), name, body, once)
     response.headers["Location"] = f"/v1/batch-predictions/{batch.id}"
     return batch
 
 
-def _submit(state: State, name: str, body: BatchRequest) -> BatchResponse:
+def _submit(state: State, name: str, body: BatchRequest, once: Once) -> BatchResponse:
+    once.compare(body)
     resolved = state.names.find(name, parse_reference(body.version or LATEST))
     if body.threshold is not None:
         model: Model = state.shelf.load(resolved.sha256)
@@ -82,6 +85,7 @@ def _submit(state: State, name: str, body: BatchRequest) -> BatchResponse:
             max_queued=state.settings.max_queued,
         )
         found = shown(batch)
+        once.keep(session, 202, found, f"/v1/batch-predictions/{batch.id}")
     state.changes.doorbell.ring("batches")
     return found
 

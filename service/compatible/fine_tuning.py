@@ -24,10 +24,11 @@ from service.jobs.view import view
 from service.kit import schemas
 from service.kit.bodies import documented, json_body
 from service.kit.dialects import DIALECTS, Dialect
+from service.kit.idempotency import FAILURES, Idempotent, Once
 from service.kit.openapi import answers
 from service.kit.pagination import After, Limit, fetch
 from service.kit.problems import Problem, invalid
-from service.state import state_of
+from service.state import State, state_of
 from service.tables import Event, Job
 
 PREFIX = "/v1/fine_tuning"
@@ -194,16 +195,23 @@ EXAMPLE = {
     openapi_extra=documented(FineTuningRequest, penguins=EXAMPLE),
     responses=answers(
         "malformed-json", "not-found", "too-large", "unsupported-media-type", "job-invalid",
-        "job-too-large", "queue-full",
+        "job-too-large", "queue-full", *FAILURES,
     ),
 )  # fmt: skip
 async def create_job(
-    request: Request, body: Annotated[FineTuningRequest, json_body(FineTuningRequest)]
+    request: Request,
+    body: Annotated[FineTuningRequest, json_body(FineTuningRequest)],
+    once: Idempotent,
 ) -> FineTuningJob:
     """Queue a job of one hidden layer. `training_file` is a data set's id, `metadata.target` its
     column to predict, `suffix` the model's name.
     """
-    return _told(await run_in_threadpool(submit, state_of(request), _asked(body)))
+    return _told(await run_in_threadpool(_create, state_of(request), body, once))
+
+
+def _create(state: State, body: FineTuningRequest, once: Once) -> JobResponse:
+    once.compare(body)
+    return submit(state, _asked(body), lambda session, job: once.keep(session, 200, _told(job)))
 
 
 def _asked(body: FineTuningRequest) -> JobRequest:

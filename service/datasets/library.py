@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from service.datasets import store
 from service.datasets.columns import DatasetInvalid
 from service.datasets.generators import generate
@@ -39,6 +41,14 @@ class Stored:
     is_new: bool
 
 
+Keep = Callable[[Session, Stored], None]
+"""What else to write in the transaction that adds a data set, or finds it there already."""
+
+
+def keep_nothing(session: Session, stored: Stored) -> None:
+    """Write nothing else."""
+
+
 def path_of(settings: Settings, sha256: str) -> Path:
     """The file of a data set."""
     return settings.folder("datasets") / f"{sha256}.parquet"
@@ -54,7 +64,7 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def add_upload(state: State, upload: Upload, name: str | None) -> Stored:
+def add_upload(state: State, upload: Upload, name: str | None, keep: Keep = keep_nothing) -> Stored:
     """Read an upload. Raises Problem dataset-invalid or unsupported-media-type."""
     with upload.path.open("rb") as file:
         head = file.read(4096)
@@ -73,10 +83,10 @@ def add_upload(state: State, upload: Upload, name: str | None) -> Stored:
             compression=upload.compression,
         )
 
-    return _add(state, shown[:128], read, None)
+    return _add(state, shown[:128], read, None, keep)
 
 
-def add_sample(state: State, sample: Sample) -> Stored:
+def add_sample(state: State, sample: Sample, keep: Keep = keep_nothing) -> Stored:
     """Add a bundled data set under its well-known id."""
     source = {
         "sample": sample.name,
@@ -90,14 +100,14 @@ def add_sample(state: State, sample: Sample) -> Stored:
             sample.path, format="csv", destination=destination, limits=limits_of(state.settings)
         )
 
-    return _add(state, sample.name, read, source, dataset_id=f"ds_sample_{sample.name}")
+    return _add(state, sample.name, read, source, keep, dataset_id=f"ds_sample_{sample.name}")
 
 
-def add_generated(state: State, request: GenerateRequest) -> Stored:
+def add_generated(state: State, request: GenerateRequest, keep: Keep = keep_nothing) -> Stored:
     """Add an artificial data set."""
     table = generate(request.kind, request.rows, request.noise, request.seed)
     source: Json = {"generator": request.model_dump()}
-    return _add(state, request.kind, lambda destination: write(table, destination), source)
+    return _add(state, request.kind, lambda destination: write(table, destination), source, keep)
 
 
 def _add(
@@ -105,6 +115,7 @@ def _add(
     name: str,
     read: Callable[[Path], Ingested],
     source: Json | None,
+    keep: Keep,
     dataset_id: str | None = None,
 ) -> Stored:
     check_room(state.settings)
@@ -121,7 +132,9 @@ def _add(
         with state.database.write() as session:
             known = store.by_content(session, ingested.sha256)
             if known is not None:
-                return Stored(known, is_new=False)
+                stored = Stored(known, is_new=False)
+                keep(session, stored)
+                return stored
             part.rename(final)  # inside, so that a deletion of the same content cannot come between
             sync_folder(final.parent)
             dataset = Dataset(
@@ -137,7 +150,9 @@ def _add(
                 source=source,
             )
             session.add(dataset)
-        return Stored(dataset, is_new=True)
+            stored = Stored(dataset, is_new=True)
+            keep(session, stored)
+        return stored
     finally:
         part.unlink(missing_ok=True)
 

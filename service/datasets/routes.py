@@ -4,6 +4,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from service.datasets import store
@@ -11,6 +12,8 @@ from service.datasets.samples import SAMPLES
 from service.datasets.schemas import DatasetBrief, DatasetResponse, GenerateRequest, RowsResponse
 from service.datasets.uploads import Upload, receive
 from service.kit.bodies import documented, json_body
+from service.kit.idempotency import FAILURES as ONCE
+from service.kit.idempotency import Idempotent, Once
 from service.kit.openapi import answers
 from service.kit.pagination import After, Limit, fetch, page
 from service.kit.problems import not_found
@@ -19,7 +22,7 @@ from service.state import State, state_of
 from service.tables import Dataset
 
 if TYPE_CHECKING:
-    from service.datasets.library import Stored
+    from service.datasets.library import Keep, Stored
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 DatasetId = Annotated[
@@ -73,8 +76,20 @@ def _created(stored: "Stored", response: Response) -> DatasetResponse:
     return _whole(stored.dataset)
 
 
-def _add_upload(state: State, upload: Upload, name: str | None) -> "Stored":
-    stored: Stored = _library().add_upload(state, upload, name)
+def _kept(once: Once) -> "Keep":
+    """What the library does, in its transaction, with a data set that came in."""
+
+    def keep(session: Session, stored: "Stored") -> None:
+        dataset = stored.dataset
+        status = 201 if stored.is_new else 200
+        once.keep(session, status, _whole(dataset), f"/v1/datasets/{dataset.id}")
+
+    return keep
+
+
+def _add_upload(state: State, upload: Upload, name: str | None, once: Once) -> "Stored":
+    once.compare(name, upload.filename, upload.content_type, upload.compression, upload.path)
+    stored: Stored = _library().add_upload(state, upload, name, _kept(once))
     return stored
 
 
@@ -88,11 +103,12 @@ _SAME: dict[int | str, dict[str, Any]] = {
     summary="Upload a table",
     status_code=201,
     openapi_extra=_UPLOAD_BODY,
-    responses={**_SAME, **answers(*_FAILURES, "malformed-request")},
+    responses={**_SAME, **answers(*_FAILURES, *ONCE)},
 )
 async def upload_dataset(
     request: Request,
     response: Response,
+    once: Idempotent,
     name: Annotated[
         str | None,
         Query(
@@ -108,7 +124,7 @@ async def upload_dataset(
     """
     state = state_of(request)
     async with receive(request, state.settings) as upload:
-        stored = await run_in_threadpool(_add_upload, state, upload, name)
+        stored = await run_in_threadpool(_add_upload, state, upload, name, once)
     return _created(stored, response)
 
 
@@ -121,23 +137,25 @@ async def upload_dataset(
     ),
     responses={
         **_SAME,
-        **answers("malformed-json", "too-large", "unsupported-media-type", "storage-full"),
+        **answers("malformed-json", "too-large", "unsupported-media-type", "storage-full", *ONCE),
     },
 )
 def generate_dataset(
     request: Request,
     response: Response,
     body: Annotated[GenerateRequest, json_body(GenerateRequest)],
+    once: Idempotent,
 ) -> DatasetResponse:
     """An artificial data set, for learning and for tests."""
-    return _created(_library().add_generated(state_of(request), body), response)
+    once.compare(body)
+    return _created(_library().add_generated(state_of(request), body, _kept(once)), response)
 
 
 @router.post(
     "/samples/{name}",
     summary="Add a bundled sample",
     status_code=201,
-    responses={**_SAME, **answers("not-found", "storage-full")},
+    responses={**_SAME, **answers("not-found", "storage-full", *ONCE)},
 )
 def add_sample(
     request: Request,
@@ -146,11 +164,13 @@ def add_sample(
         str,
         Path(max_length=64, description=f"One of: {', '.join(SAMPLES)}.", examples=["penguins"]),
     ],
+    once: Idempotent,
 ) -> DatasetResponse:
     """A real data set that ships with the service, with its licence and source."""
     if name not in SAMPLES:
         raise not_found("sample")
-    return _created(_library().add_sample(state_of(request), SAMPLES[name]), response)
+    once.compare(name)
+    return _created(_library().add_sample(state_of(request), SAMPLES[name], _kept(once)), response)
 
 
 @router.get("", summary="List data sets")

@@ -5,6 +5,7 @@ import io
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
@@ -26,11 +27,12 @@ from service.jobs.thinning import thin
 from service.jobs.view import view
 from service.jobs.waiting import Prefer, answer, read
 from service.kit.bodies import documented, json_body
+from service.kit.idempotency import FAILURES, Idempotent, Once
 from service.kit.openapi import answers
 from service.kit.pagination import After, Limit, fetch, page
 from service.kit.problems import Problem
 from service.kit.schemas import Page
-from service.state import state_of
+from service.state import State, state_of
 from service.tables import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -46,7 +48,7 @@ JobId = Annotated[str, Path(max_length=64, description="Identifier of a job.", e
         200: {"model": JobResponse, "description": "With `Prefer: wait=N`: the job ended in time."},
         **answers(
             "malformed-json", "not-found", "too-large", "unsupported-media-type",
-            "invalid-request", "job-invalid", "job-too-large", "queue-full",
+            "invalid-request", "job-invalid", "job-too-large", "queue-full", *FAILURES,
         ),
     },
 )  # fmt: skip
@@ -54,14 +56,24 @@ async def submit_job(
     request: Request,
     response: Response,
     body: Annotated[JobRequest, json_body(JobRequest)],
+    once: Idempotent,
     prefer: Prefer = None,
 ) -> JobResponse:
     """Queue a job. Only `dataset` and `target` are required; the answer echoes every value as
     resolved, the seed among them. The job is on disk when the answer comes.
     """
     state = state_of(request)
-    job = await run_in_threadpool(submit, state, body)
+    job = await run_in_threadpool(_submit, state, body, once)
     return await answer(state, job, prefer, response)
+
+
+def _submit(state: State, body: JobRequest, once: Once) -> JobResponse:
+    once.compare(body)
+
+    def keep(session: Session, job: JobResponse) -> None:
+        once.keep(session, 202, job, f"/v1/jobs/{job.id}")
+
+    return submit(state, body, keep)
 
 
 @router.get("", summary="List jobs")

@@ -12,9 +12,14 @@ from service.jobs.view import view
 from service.state import State
 from service.tables import Job
 
+Keep = Callable[[Session, JobResponse], None]
 
-def submit(state: State, body: JobRequest) -> JobResponse:
-    """Queue a job and wake the workers. Raises Problem not-found, job-invalid, queue-full."""
+
+def submit(state: State, body: JobRequest, keep: Keep | None = None) -> JobResponse:
+    """Queue a job and wake the workers. `keep` writes into the same transaction.
+
+    Raises Problem not-found, job-invalid, queue-full.
+    """
     with state.database.read() as session:
         dataset = datasets.get(session, body.dataset)
     resolution = resolve(body, dataset, state.settings)
@@ -31,6 +36,8 @@ def submit(state: State, body: JobRequest) -> JobResponse:
             share=body.tags.get(state.settings.fair_share_tag or "", ""),
         )
         shown = view(session, job)
+        if keep is not None:
+            keep(session, shown)
     state.changes.doorbell.ring(job.id)
     return shown
 

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from service.kit.bodies import fields_problem
 from service.kit.dialects import spoken
+from service.kit.idempotency import Replayed
 from service.kit.problems import Problem
 
 _log = logging.getLogger("sigmoid")
@@ -26,6 +27,7 @@ _BY_STATUS = {
 def install(app: FastAPI) -> None:
     """Register the handlers."""
     app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(Replayed, _replayed)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _fault)
@@ -40,6 +42,13 @@ def respond(problem: Problem, request: Request) -> Response:
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     return respond(error, request)
+
+
+async def _replayed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Replayed)
+    found = error.answer
+    headers = {**found.headers, "Idempotent-Replayed": "true"}
+    return Response(found.body, found.status, headers, media_type="application/json")
 
 
 async def _validation(request: Request, error: Exception) -> Response:

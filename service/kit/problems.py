@@ -100,6 +100,13 @@ CATALOGUE = _catalogue(
         "and decide again.",
     ),
     (
+        "idempotency-in-progress",
+        409,
+        "Request in progress",
+        "Another request with this Idempotency-Key is being answered. Retry after the seconds in "
+        "Retry-After; the answer is then the stored one.",
+    ),
+    (
         "too-large",
         413,
         "Too large",
@@ -159,6 +166,13 @@ CATALOGUE = _catalogue(
         "Invalid inference request",
         "The tensors do not fit the Open Inference Protocol or the model. The answer names the "
         "tensor; GET /v2/models/{name} for those the model takes.",
+    ),
+    (
+        "idempotency-key-reused",
+        422,
+        "Idempotency key reused",
+        "This Idempotency-Key came before, with another request. Use a fresh key for each request "
+        "that is not a repetition.",
     ),
     (
         "queue-full",
