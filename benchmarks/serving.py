@@ -63,10 +63,15 @@ def constant() -> Iterator[tuple[int, int]]:
         process.wait(10)
 
 
-def processor_seconds(pid: int) -> float:
-    """What a process has used so far, in user and kernel mode (proc(5), fields 14 and 15)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def processor_seconds(session: int | None = None, pid: int | None = None) -> float:
+    """What a process, or all of a session, has used so far, in user and kernel mode (proc(5))."""
+    used = 0
+    for path in Path("/proc").glob("[0-9]*/stat" if pid is None else f"{pid}/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if pid is not None or int(fields[3]) == session:
+                used += int(fields[11]) + int(fields[12])
+    return used / os.sysconf("SC_CLK_TCK")
 
 
 def api_of(pid: int) -> int:
@@ -106,7 +111,7 @@ def measure() -> list[str]:
         lines, one, many = _beside_constant((port, api), bare, rows)
         busy = _while_training(client, dataset, lambda: _load((port, api), PATH, rows[:1]))
         lines += ["", f"One row while a job trains: {busy.rate:,.0f}/s, p99 {busy.p99:.1f} ms."]
-        steady = [_load((port, api), PATH, rows[:1], SHARE * one) for _ in range(ROUNDS)]
+        steady = [_load((port, api), PATH, rows[:1], SHARE * one.rate) for _ in range(ROUNDS)]
         p99 = statistics.median(result.p99 for result in steady)
         load, wanted = f"{SHARE:.0%} of its load, requests leaving on time", TARGETS["p99"]
         lines += ["", f"One row at {load}: p99 {p99:.1f} ms (target {wanted:.0f} ms)."]
@@ -128,14 +133,14 @@ class Loaded:
 
 def _load(server: Server, path: str, rows: Sequence[object], rate: float | None = None) -> Loaded:
     port, pid = server
-    before = processor_seconds(pid)
+    before = processor_seconds(pid=pid)
     found = put_load(port, request(port, path, orjson.dumps({"rows": rows})), rate=rate)
-    used = processor_seconds(pid) - before
+    used = processor_seconds(pid=pid) - before
     return Loaded(found.rate, found.p99, used / found.answers * 1e6)
 
 
-def _beside_constant(ours: Server, bare: Server, rows: Rows) -> tuple[list[str], float, float]:
-    """Ours and the constant in turn: a table, and the rates of one row and of many."""
+def _beside_constant(ours: Server, bare: Server, rows: Rows) -> tuple[list[str], Loaded, Loaded]:
+    """Ours and the constant in turn: a table, and what one row and many came to."""
     records = [{f"x{i}": value for i, value in enumerate(row)} for row in rows]
     cases: dict[str, tuple[Server, str, Sequence[object]]] = {
         "uvicorn answering a constant": (bare, "/", rows[:1]),
@@ -164,33 +169,50 @@ def _beside_constant(ours: Server, bare: Server, rows: Rows) -> tuple[list[str],
             f"| {name} | {result.rate:,.0f} | {result.rate / limit:.0%} | {target} | "
             f"{result.p99:.1f} | {result.processor:.0f} |"
         )
-    return lines, middle["one row"].rate, middle[f"{MANY} rows"].rate
+    return lines, middle["one row"], middle[f"{MANY} rows"]
 
 
-def _peers(rows: Rows, one: float, many: float) -> list[str]:
+def _peers(rows: Rows, one: Loaded, many: Loaded) -> list[str]:
+    """The peers that are there: their rates and their processor time beside ours."""
     lines = [
         "",
-        f"| the same network elsewhere | 1 row: requests/s | ours | target | {MANY} rows | ours |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| the same network elsewhere | requests/s | ours | target | processor µs | ours "
+        f"| {MANY} rows: requests/s | ours | processor µs | ours |",
+        "|---|" + "---:|" * 9,
     ]
     for peer in PEERS:
         version = peer.version()
         if version is None:
-            lines.append(f"| {peer.name} is not installed | | | | | |")
+            lines.append(f"| {peer.name}: not installed |" + " |" * 9)
             continue
-        rates = _peer_rates(peer, rows)
+        try:
+            single, hundred = _peer_loads(peer, rows)
+        except TimeoutError as error:
+            lines.append(f"| {error} |" + " |" * 9)
+            continue
         lines.append(
-            f"| {peer.name} {version} | {rates[0]:,.0f} | {one / rates[0]:.1f}x | "
-            f"{TARGETS['peer']:.0f}x | {rates[1]:,.0f} | {many / rates[1]:.1f}x |"
+            f"| {peer.name} {version} | {single.rate:,.0f} | {one.rate / single.rate:.1f}x | "
+            f"{TARGETS['peer']:.0f}x | {single.processor:,.0f} | "
+            f"{single.processor / one.processor:.1f}x | {hundred.rate:,.0f} | "
+            f"{many.rate / hundred.rate:.1f}x | {hundred.processor:,.0f} | "
+            f"{hundred.processor / many.processor:.1f}x |"
         )
     return lines
 
 
-def _peer_rates(peer: Peer, rows: Rows) -> list[float]:
-    """Best of the rounds, for one row and for many."""
-    with peer.served(SERVER_CORE) as port:
-        messages = [request(port, peer.path, peer.ask(part)) for part in (rows[:1], rows)]
-        return [max(put_load(port, message).rate for _ in range(ROUNDS)) for message in messages]
+def _peer_loads(peer: Peer, rows: Rows) -> list[Loaded]:
+    """The best of the rounds, for one row and for many."""
+    with peer.served(SERVER_CORE) as (port, session):
+        best = []
+        for part in (rows[:1], rows):
+            message, found = request(port, peer.path, peer.ask(part)), []
+            for _ in range(ROUNDS):
+                before = processor_seconds(session)
+                result = put_load(port, message)
+                used = processor_seconds(session) - before
+                found.append(Loaded(result.rate, result.p99, used / result.answers * 1e6))
+            best.append(max(found, key=lambda loaded: loaded.rate))
+        return best
 
 
 def _tables(client: httpx2.Client, api: int) -> list[str]:

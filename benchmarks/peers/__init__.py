@@ -14,7 +14,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 FOLDER = Path(os.environ.get("SIGMOID_PEERS", HERE.parent.parent / "build" / "peers"))
-START_SECONDS = 120.0
+START_SECONDS = 240.0
 Rows = list[list[float]]
 
 
@@ -45,8 +45,10 @@ class Peer:
         return json.dumps(self.body(rows), separators=(",", ":")).encode()
 
     @contextlib.contextmanager
-    def served(self, core: int) -> Iterator[int]:
-        """Its server on one core: the port. Raises TimeoutError when it does not come up."""
+    def served(self, core: int) -> Iterator[tuple[int, int]]:
+        """Its server on one core: the port, and the session of its processes. Raises TimeoutError
+        when it does not come up.
+        """
         port = _free_port()
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
                        "PYTHONPATH": str(HERE), "BENTOML_DO_NOT_TRACK": "true"}  # fmt: skip
@@ -57,7 +59,7 @@ class Peer:
         )  # fmt: skip
         try:
             self._wait(port, process)
-            yield port
+            yield port, process.pid
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)

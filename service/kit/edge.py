@@ -32,7 +32,8 @@ class Edge:
     """Pure ASGI middleware in front of everything.
 
     A browser that was tricked into calling us (DNS rebinding, forged cross-site requests) is
-    told apart by the Host and Origin headers, on every route alike.
+    told apart by the Host and Origin headers, on every route alike. The fast lane of predictions
+    (service/predictions/lane.py) stands before this: what is checked here is checked there too.
     """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str]) -> None:

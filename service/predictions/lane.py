@@ -57,7 +57,7 @@ class FastLane:
         message = await receive()
         body = None
         if message["type"] == "http.request" and not message.get("more_body"):
-            body = self._answer(found, headers, message["body"])
+            body = self._answer(found, headers, message.get("body", b""))
         if body is None:
             await self.app(scope, _again(message, receive), send)
             return
@@ -105,25 +105,22 @@ class FastLane:
         self, found: re.Match[str], headers: dict[bytes, bytes], body: bytes
     ) -> bytes | None:
         """The body of a 200; None where the route has to look."""
-        assert self.held is not None
+        held = self.held
+        assert held is not None
+        name, reference = found.groups()
         try:
-            return self._predicted(self.held, found, headers.get(b"x-routing-key"), body)
+            if reference is not None:
+                shelved = held.shelf.at_hand(name, parse_reference(reference))
+            else:
+                key = headers.get(b"x-routing-key")
+                routing_key = None if key is None else key.decode("latin-1")
+                shelved = held.shelf.at_hand(name, None, routing_key)
+            return None if shelved is None else plain_answer(held, shelved, body)
         except DataError:
             return None
         except Exception:  # noqa: BLE001 - the route answers, and its faults are problem documents
             _log.exception("the fast lane broke; the route answers")
             return None
-
-    def _predicted(
-        self, held: State, found: re.Match[str], key: bytes | None, body: bytes
-    ) -> bytes | None:
-        name, reference = found[1], found[2]
-        if reference is not None:
-            shelved = held.shelf.at_hand(name, parse_reference(reference))
-        else:
-            routing_key = None if key is None else key.decode("latin-1")
-            shelved = held.shelf.at_hand(name, None, routing_key)
-        return None if shelved is None else plain_answer(held, shelved, body)
 
 
 def _again(first: Message, receive: Receive) -> Receive:
