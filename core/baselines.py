@@ -5,19 +5,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.metrics import evaluate
+from core.metrics import Floats, evaluate
 
 
 def baseline(
-    task: str, y_train: NDArray[Any], y_validation: NDArray[Any], classes: int | None = None
+    task: str,
+    y_train: NDArray[Any],
+    y_validation: NDArray[Any],
+    classes: int | None = None,
+    *,
+    train_weights: Floats | None = None,
+    weights: Floats | None = None,
 ) -> dict[str, float]:
     """Metrics on `y_validation` of the best constant answer that `y_train` gives.
 
-    For a quantity the mean; for classes their frequencies, and so the most frequent class.
-    y_train, y_validation: as `core.metrics.evaluate` takes them. classes: how many there are.
+    For quantities the mean of each; for classes and labels their frequencies, and so the most
+    frequent. y_train, y_validation, weights: as `core.metrics.evaluate` takes them. classes: how
+    many there are. Without the calibration error, which is none for whoever says nothing.
     """
-    rows = len(y_validation)
-    if task == "regression":
-        return evaluate(task, y_validation, np.full(rows, np.mean(y_train)))
-    counts = np.bincount(y_train.astype(np.int64).ravel(), minlength=classes or 0)
-    return evaluate(task, y_validation, np.tile(counts / counts.sum(), (rows, 1)))
+    truth = np.asarray(y_train)
+    if task in ("regression", "multilabel"):
+        middle = np.average(truth, axis=0, weights=train_weights)
+        return evaluate(task, y_validation, np.broadcast_to(middle, y_validation.shape), weights)
+    counts = np.bincount(truth.astype(np.int64).ravel(), train_weights, minlength=classes or 0)
+    shares = np.tile(counts / counts.sum(), (len(y_validation), 1))
+    found = evaluate(task, y_validation, shares, weights)
+    found.pop("calibration_error", None)
+    return found

@@ -1,6 +1,6 @@
 """What a number goes through before it is shifted and scaled: an elementwise function.
 
-Each curve is a frozen dataclass with its inverse-free mathematics in `apply`, simple enough to be
+Each curve is a frozen dataclass with its mathematics in `apply`, simple enough to be
 written in any language, and one entry in CURVES.
 """
 
@@ -34,6 +34,10 @@ class Identity:
     name = "identity"
 
     def apply(self, values: Floats) -> Floats:
+        """The values themselves."""
+        return values
+
+    def invert(self, values: Floats) -> Floats:
         """The values themselves."""
         return values
 

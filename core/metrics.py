@@ -1,26 +1,55 @@
-"""How good predictions are. Every figure is finite, or left out where it has no meaning."""
+"""How good predictions are. Every figure is finite, or left out where it has no meaning.
+
+One entry in CLASS_METRICS or VALUE_METRICS is a metric. All of them take sample weights, and mean
+the same as scikit-learn's of that name.
+"""
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.ranking import average_precision, roc_auc_score
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 SMALLEST = 1e-15  # a probability of 0 costs this many nats, not infinity
+BINS = 15  # of confidence, as in Guo et al. 2017
+LOWER_IS_BETTER = frozenset(
+    {"log_loss", "brier", "calibration_error", "hamming_loss", "rmse", "mae", "mse", "mape",
+     "median_absolute_error", "quantile_loss"}
+)  # fmt: skip
 
 
-def evaluate(task: str, y_true: NDArray[Any], output: NDArray[Any]) -> dict[str, float]:
+def evaluate(
+    task: str, y_true: NDArray[Any], output: NDArray[Any], weights: Floats | None = None
+) -> dict[str, float]:
     """All metrics of a task.
 
-    y_true: (rows,) class indices, or values in their own units. output: (rows, classes)
-    probabilities, or (rows,) values. No rows give no metrics.
+    y_true: (rows,) class indices, or values in their own units; (rows, targets) of several
+    targets, (rows, labels) of 0 and 1 for multilabel. output: (rows, classes) or (rows, labels)
+    probabilities, or values in the shape of y_true. weights: (rows,), not negative; None for 1
+    each. No rows give no metrics; several targets give the mean of each metric over them.
     """
-    if not len(y_true):
+    weights = np.ones(len(y_true)) if weights is None else weights
+    if not len(y_true) or not weights.sum() > 0:
         return {}
-    found = _quantities(y_true, output) if task == "regression" else _classes(y_true, output)
-    return {name: value for name, value in found.items() if math.isfinite(value)}
+    if task == "multilabel":
+        found = _labels(y_true, output, weights)
+    elif task == "regression" and output.ndim > 1:
+        found = _mean_of(
+            _quantities(truth, values, weights) for truth, values in _columns(y_true, output)
+        )
+    elif task == "regression":
+        found = _quantities(y_true, output, weights)
+    else:
+        rows = ClassRows(y_true.astype(np.int64).ravel(), output.astype(np.float64), weights)
+        found = {name: metric(rows) for name, metric in CLASS_METRICS.items()}
+    return {name: float(value) for name, value in found.items() if math.isfinite(value)}
 
 
 def confusion(y_true: Ints, y_predicted: Ints, classes: int) -> Ints:
@@ -29,84 +58,278 @@ def confusion(y_true: Ints, y_predicted: Ints, classes: int) -> Ints:
     return cells.reshape(classes, classes).astype(np.int64)
 
 
-def accuracy(counts: Ints) -> float:
+def per_class(
+    y_true: NDArray[Any], output: NDArray[Any], weights: Floats | None = None
+) -> list[dict[str, float]]:
+    """Precision, recall, F1 and the rows' weight of each class; 0 where nothing was found."""
+    ones = np.ones(len(y_true)) if weights is None else weights
+    rows = ClassRows(y_true.astype(np.int64).ravel(), output.astype(np.float64), ones)
+    columns = zip(rows.precisions, rows.recalls, rows.f1s, rows.actual, strict=True)
+    names = ("precision", "recall", "f1", "support")
+    return [dict(zip(names, map(float, column), strict=True)) for column in columns]
+
+
+@dataclass(frozen=True, eq=False)
+class ClassRows:
+    """Rows to judge. truth: (rows,) classes; probabilities: (rows, classes); weights: (rows,)."""
+
+    truth: Ints
+    probabilities: Floats
+    weights: Floats
+
+    @cached_property
+    def counts(self) -> Floats:
+        """The weight of each class (first axis) taken for which (second axis)."""
+        classes = self.probabilities.shape[1]
+        cells = self.truth * classes + self.predicted
+        counts = np.bincount(cells, self.weights, minlength=classes * classes)
+        return np.asarray(counts.reshape(classes, classes), np.float64)
+
+    @cached_property
+    def predicted(self) -> Ints:
+        """The likeliest class of each row."""
+        return np.asarray(self.probabilities.argmax(axis=1))
+
+    @cached_property
+    def actual(self) -> Floats:
+        """The weight of each class."""
+        return np.asarray(self.counts.sum(axis=1))
+
+    @cached_property
+    def taken(self) -> Floats:
+        """The weight of the rows predicted to be of each class."""
+        return np.asarray(self.counts.sum(axis=0))
+
+    @property
+    def occurs(self) -> NDArray[np.bool_]:
+        """The classes that occur or were predicted."""
+        return np.asarray(self.actual + self.taken > 0)
+
+    @property
+    def precisions(self) -> Floats:
+        """Of each class the share of its predictions that is right, 0 without any."""
+        return _ratio(np.diag(self.counts), self.taken)
+
+    @property
+    def recalls(self) -> Floats:
+        """Of each class the share of its rows that is found, 0 without any."""
+        return _ratio(np.diag(self.counts), self.actual)
+
+    @property
+    def f1s(self) -> Floats:
+        """The harmonic mean of both."""
+        return _ratio(2.0 * np.diag(self.counts), self.actual + self.taken)
+
+    @property
+    def chosen(self) -> Floats:
+        """The probability of what happened, (rows,)."""
+        return np.asarray(self.probabilities[np.arange(len(self.truth)), self.truth])
+
+
+def accuracy(rows: ClassRows) -> float:
     """The share of rows that are right."""
-    return float(np.trace(counts) / counts.sum())
+    return float(np.trace(rows.counts) / rows.counts.sum())
 
 
-def balanced_accuracy(counts: Ints) -> float:
+def balanced_accuracy(rows: ClassRows) -> float:
     """The share that is right, averaged over the classes that occur (Brodersen et al. 2010)."""
-    actual = counts.sum(axis=1)
-    occurs = actual > 0
-    return float((np.diag(counts)[occurs] / actual[occurs]).mean())
+    return float(rows.recalls[rows.actual > 0].mean())
 
 
-def f1_macro(counts: Ints) -> float:
+def precision_macro(rows: ClassRows) -> float:
+    """Precision averaged over the classes that occur or were predicted."""
+    return float(rows.precisions[rows.occurs].mean())
+
+
+def recall_macro(rows: ClassRows) -> float:
+    """Recall averaged over the classes that occur or were predicted."""
+    return float(rows.recalls[rows.occurs].mean())
+
+
+def f1_macro(rows: ClassRows) -> float:
     """F1 averaged over the classes that occur or were predicted."""
-    both = counts.sum(axis=0) + counts.sum(axis=1)
-    counted = both > 0
-    return float((2.0 * np.diag(counts)[counted] / both[counted]).mean())
+    return float(rows.f1s[rows.occurs].mean())
 
 
-def log_loss(y_true: Ints, probabilities: Floats) -> float:
+def log_loss(rows: ClassRows) -> float:
     """The mean surprise -ln p of what happened, in nats."""
-    chosen = probabilities[np.arange(len(y_true)), y_true].astype(np.float64)
-    return float(-np.log(np.clip(chosen, SMALLEST, 1.0)).mean())
+    return float(np.average(-np.log(np.clip(rows.chosen, SMALLEST, 1.0)), weights=rows.weights))
 
 
-def roc_auc(y_true: Ints, scores: Floats) -> float:
-    """The chance that a row of class 1 scores above one of class 0, a tie counting half.
-
-    NaN when a class does not occur. Mann-Whitney U by mean ranks (Hanley & McNeil 1982).
+def brier(rows: ClassRows) -> float:
+    """The mean squared distance of probabilities from what happened (Brier 1950); for two
+    classes half of it, as is the custom.
     """
-    positives = int(np.count_nonzero(y_true == 1))
-    negatives = len(y_true) - positives
-    if not positives or not negatives:
-        return math.nan
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[inverse]
-    above = ranks[y_true == 1].sum() - positives * (positives + 1) / 2.0
-    return float(above / (positives * negatives))
+    squares = np.square(rows.probabilities).sum(axis=1) - 2.0 * rows.chosen + 1.0
+    half = 0.5 if rows.probabilities.shape[1] == 2 else 1.0
+    return half * float(np.average(squares, weights=rows.weights))
 
 
-def rmse(y_true: Floats, y_predicted: Floats) -> float:
+def mcc(rows: ClassRows) -> float:
+    """The correlation of truth and prediction (Matthews 1975; Gorodkin 2004), 0 if one is
+    constant.
+    """
+    total, right = rows.counts.sum(), np.trace(rows.counts)
+    both = total * total
+    spread = (both - np.square(rows.taken).sum()) * (both - np.square(rows.actual).sum())
+    covariance = right * total - rows.taken @ rows.actual
+    return float(covariance / np.sqrt(spread)) if spread > 0 else 0.0
+
+
+def calibration_error(rows: ClassRows) -> float:
+    """How far the confidence in the likeliest class is from how often it is right: the mean
+    distance over 15 bins of confidence (expected calibration error; Guo et al. 2017).
+    """
+    confidence = rows.probabilities.max(axis=1)
+    right = (rows.predicted == rows.truth) - confidence
+    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    gaps = np.bincount(bins, rows.weights * right, minlength=BINS)
+    return float(np.abs(gaps).sum() / rows.weights.sum())
+
+
+def roc_auc(rows: ClassRows) -> float:
+    """Area under the ROC curve; of more than two classes the mean of each against the rest."""
+    return _one_against_rest(rows, roc_auc_score)
+
+
+def pr_auc(rows: ClassRows) -> float:
+    """Area under precision over recall, by steps (average precision); of more than two classes
+    the mean of each against the rest.
+    """
+    return _one_against_rest(rows, average_precision)
+
+
+def top_3_accuracy(rows: ClassRows) -> float:
+    """The share of rows whose class is among the three likeliest; NaN for up to three classes."""
+    return _top(rows, 3)
+
+
+def top_5_accuracy(rows: ClassRows) -> float:
+    """The share of rows whose class is among the five likeliest; NaN for up to five classes."""
+    return _top(rows, 5)
+
+
+CLASS_METRICS: dict[str, Callable[[ClassRows], float]] = {
+    metric.__name__: metric
+    for metric in (
+        accuracy, balanced_accuracy, log_loss, f1_macro, precision_macro, recall_macro, roc_auc,
+        pr_auc, brier, mcc, calibration_error, top_3_accuracy, top_5_accuracy,
+    )
+}  # fmt: skip
+
+
+def rmse(y_true: Floats, y_predicted: Floats, weights: Floats) -> float:
     """Root of the mean squared error, in the target's units."""
-    return float(np.sqrt(np.mean(np.square(y_true - y_predicted))))
+    return float(np.sqrt(np.average(np.square(y_true - y_predicted), weights=weights)))
 
 
-def mae(y_true: Floats, y_predicted: Floats) -> float:
+def mae(y_true: Floats, y_predicted: Floats, weights: Floats) -> float:
     """Mean absolute error, in the target's units."""
-    return float(np.mean(np.abs(y_true - y_predicted)))
+    return float(np.average(np.abs(y_true - y_predicted), weights=weights))
 
 
-def r2(y_true: Floats, y_predicted: Floats) -> float:
+def r2(y_true: Floats, y_predicted: Floats, weights: Floats) -> float:
     """The share of the variance explained, against the mean of these rows; NaN if they agree."""
-    spread = float(np.square(y_true - y_true.mean()).sum())
+    centred = y_true - np.average(y_true, weights=weights)
+    spread = float(weights @ np.square(centred))
     if len(y_true) < 2 or spread == 0.0:
         return math.nan
-    return 1.0 - float(np.square(y_true - y_predicted).sum()) / spread
+    return 1.0 - float(weights @ np.square(y_true - y_predicted)) / spread
 
 
-def _quantities(y_true: NDArray[Any], output: NDArray[Any]) -> dict[str, float]:
+def mape(y_true: Floats, y_predicted: Floats, weights: Floats) -> float:
+    """Mean absolute error as a share of the truth; NaN where a truth is 0."""
+    if not (y_true != 0).all():
+        return math.nan
+    return float(np.average(np.abs((y_true - y_predicted) / y_true), weights=weights))
+
+
+def median_absolute_error(y_true: Floats, y_predicted: Floats, weights: Floats) -> float:
+    """The error that half of the weight stays within, in the target's units."""
+    errors = np.abs(y_true - y_predicted)
+    order = np.argsort(errors, kind="stable")
+    order = order[weights[order] > 0]
+    below = np.cumsum(weights[order])
+    half = below[-1] / 2.0
+    at = int(np.searchsorted(below, half * (1 - 1e-12)))
+    is_between = at + 1 < len(order) and abs(below[at] - half) <= 1e-12 * half
+    upper = at + 1 if is_between else at
+    return float((errors[order[at]] + errors[order[upper]]) / 2.0)
+
+
+VALUE_METRICS: dict[str, Callable[[Floats, Floats, Floats], float]] = {
+    metric.__name__: metric for metric in (rmse, mae, r2, mape, median_absolute_error)
+}
+
+
+def quantile_loss(
+    y_true: Floats, y_predicted: Floats, quantile: float, weights: Floats | None = None
+) -> float:
+    """The mean pinball loss of a prediction of a quantile (Koenker & Bassett 1978)."""
+    error = y_true - y_predicted
+    return float(np.average(np.maximum(quantile * error, (quantile - 1) * error), weights=weights))
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
+
+
+def _one_against_rest(
+    rows: ClassRows, score: Callable[[NDArray[np.bool_], Floats, Floats], float]
+) -> float:
+    classes = rows.probabilities.shape[1]
+    chosen = range(1, 2) if classes == 2 else range(classes)
+    scores = [
+        score(rows.truth == one, rows.probabilities[:, one], rows.weights)
+        for one in chosen
+        if classes == 2 or rows.actual[one] > 0
+    ]
+    return float(np.mean(scores)) if scores else math.nan
+
+
+def _top(rows: ClassRows, most: int) -> float:
+    if rows.probabilities.shape[1] <= most:
+        return math.nan
+    likeliest = np.argpartition(-rows.probabilities, most - 1, axis=1)[:, :most]
+    return float(np.average((likeliest == rows.truth[:, None]).any(axis=1), weights=rows.weights))
+
+
+def _quantities(y_true: NDArray[Any], output: NDArray[Any], weights: Floats) -> dict[str, float]:
     truth, values = y_true.astype(np.float64).ravel(), output.astype(np.float64).ravel()
     with np.errstate(over="ignore", invalid="ignore"):
-        return {
-            "rmse": rmse(truth, values),
-            "mae": mae(truth, values),
-            "r2": r2(truth, values),
-        }
+        return {name: metric(truth, values, weights) for name, metric in VALUE_METRICS.items()}
 
 
-def _classes(y_true: NDArray[Any], output: NDArray[Any]) -> dict[str, float]:
-    truth = y_true.astype(np.int64).ravel()
-    classes = output.shape[1]
-    counts = confusion(truth, output.argmax(axis=1), classes)
+def _columns(y_true: NDArray[Any], output: NDArray[Any]) -> Any:
+    truth = y_true.reshape(len(y_true), -1)
+    return ((truth[:, at], output[:, at]) for at in range(output.shape[1]))
+
+
+def _mean_of(parts: Any) -> dict[str, float]:
+    listed = list(parts)
+    return {name: float(np.mean([part[name] for part in listed])) for name in listed[0]}
+
+
+# Of each label for itself; the mean over the labels is told.
+_LABEL_METRICS = (log_loss, brier, roc_auc, pr_auc)
+
+
+def _labels(y_true: NDArray[Any], output: NDArray[Any], weights: Floats) -> dict[str, float]:
+    truth, said = y_true > 0.5, output > 0.5
+    hits, taken, actual = (weights @ part for part in (truth & said, said, truth))
     found = {
-        "accuracy": accuracy(counts),
-        "balanced_accuracy": balanced_accuracy(counts),
-        "log_loss": log_loss(truth, output),
-        "f1_macro": f1_macro(counts),
+        "accuracy": float(np.average((truth == said).all(axis=1), weights=weights)),
+        "hamming_loss": float(np.average((truth != said).mean(axis=1), weights=weights)),
+        "f1_macro": float(_ratio(2.0 * hits, taken + actual).mean()),
+        "f1_micro": float(_ratio(2.0 * hits.sum()[None], (taken + actual).sum()[None])[0]),
+        "precision_macro": float(_ratio(hits, taken).mean()),
+        "recall_macro": float(_ratio(hits, actual).mean()),
     }
-    if classes == 2:
-        found["roc_auc"] = roc_auc(truth, output[:, 1])
+    each = [
+        ClassRows(one.astype(np.int64), np.column_stack((1.0 - p, p)), weights)
+        for one, p in _columns(truth, output.astype(np.float64))
+    ]
+    for metric in _LABEL_METRICS:
+        values = [value for value in map(metric, each) if math.isfinite(value)]
+        found[metric.__name__] = float(np.mean(values)) if values else math.nan
     return found

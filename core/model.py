@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.calibration import Calibration
 from core.columns import Indices, Table
+from core.curves import IDENTITY
 from core.errors import NonFinite
 from core.features import Matrix, Warning_
 from core.network import Dense, Floats, Network, apply_link
@@ -92,6 +93,8 @@ class Model:
     @cached_property
     def _single(self) -> Single | None:
         if self.theta.dtype != np.float32 or type(self.target) not in (Regression, Classes):
+            return None
+        if isinstance(self.target, Regression) and self.target.curve != IDENTITY:
             return None
         try:
             return Single(self.preprocessor, self._layers, self.network.link)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.columns import Indices
+from core.columns import Column, Indices, Numeric
+from core.errors import TargetInvalid
 from core.seeding import SPLIT_STREAM, bits, key
 
 
@@ -42,6 +43,28 @@ def split(
     judging = np.zeros(count, dtype=bool)
     judging[by_group[rank < np.repeat(quotas, sizes)]] = True
     return Split(rows[~judging], rows[judging])
+
+
+def marked(present: Indices, column: Column) -> Split:
+    """The rows `present` as a column marks them.
+
+    true, 1 and `validation` judge; false, 0 and `train` train; all others are left out. Raises
+    TargetInvalid when none trains or none judges.
+    """
+    if isinstance(column, Numeric):
+        judges, trains = column.values == 1, column.values == 0
+    else:
+        names = np.array([level.lower() for level in column.levels] + [""])
+        judging = np.isin(names, ("true", "validation"))
+        training = np.isin(names, ("false", "train"))
+        judges, trains = judging[column.codes], training[column.codes]  # -1 takes the last
+    found = Split(*(np.sort(present[flags[present]]) for flags in (trains, judges)))
+    if not len(found.train) or not len(found.validation):
+        raise TargetInvalid(
+            "The validation column must mark rows to train on (false, 0, train) and rows that "
+            "judge (true, 1, validation)."
+        )
+    return found
 
 
 def _codes(present: Indices, classes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,6 +1,6 @@
 """What is to be predicted: which task a column makes, and how it goes in and out of a network."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.columns import Category, Column, Indices, Numeric
+from core.curves import IDENTITY, LOG1P, Identity, Log1p
 from core.errors import NonFinite, TargetInvalid
+from core.scaling import LARGEST, fit_scaling
 
 Task = Literal["regression", "binary", "multiclass"]
 Label = str | int | bool
@@ -37,10 +39,14 @@ def infer_task(
 
 @dataclass(frozen=True)
 class Regression:
-    """A quantity, learned as (y - mean) / scale of the training rows."""
+    """A quantity y, learned as (curve(y) - mean) / scale.
+
+    mean, scale: of the training rows: mean and deviation, or another offset and its scale.
+    """
 
     mean: float
     scale: float
+    curve: Identity | Log1p = field(default=IDENTITY, kw_only=True)
 
     task = "regression"
     outputs = 1
@@ -54,16 +60,17 @@ class Regression:
 
     def encode(self, column: Column, rows: Indices) -> NDArray[np.float32]:
         """What the network learns: (rows, 1)."""
-        scaled = (self.truth(column, rows) - self.mean) / self.scale
+        scaled = (self.curve.apply(self.truth(column, rows)) - self.mean) / self.scale
         return scaled.astype(np.float32)[:, None]
 
     def decode(self, output: NDArray[Any]) -> NDArray[np.float64]:
         """The network's output (rows, 1) in the target's own units: (rows,)."""
-        return output[:, 0].astype(np.float64) * self.scale + self.mean
+        return self.curve.invert(output[:, 0].astype(np.float64) * self.scale + self.mean)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return {"task": self.task, **asdict(self)}
+        """As JSON; the curve where there is one, as files of older versions have none."""
+        curve = {} if self.curve == IDENTITY else {"curve": self.curve.name}
+        return {"task": self.task, "mean": self.mean, "scale": self.scale, **curve}
 
 
 @dataclass(frozen=True)
@@ -125,17 +132,23 @@ Target = Regression | Classes
 
 
 def fit_target(
-    column: Column, task: Task | str, *, rows: Indices | None = None, name: str | None = None
+    column: Column,
+    task: Task | str,
+    *,
+    rows: Indices | None = None,
+    name: str | None = None,
+    scaling: str = "standardize",
 ) -> tuple[Target, Indices]:
     """Learn a target, and find the rows that have one.
 
-    rows: the training rows, whose mean and deviation a regression is scaled by (None: all that
-    have a target). Classes are those of all rows. Raises TargetInvalid when the column does not
-    fit the task; `name` is the column the error names.
+    rows: the training rows, which a regression is scaled by (None: all that have a target).
+    scaling: of a regression: standardize, minmax, log1p or none, as in SCALINGS. Classes are
+    those of all rows. Raises TargetInvalid when the column does not fit the task; `name` is the
+    column the error names.
     """
     try:
         if task == "regression":
-            return _fit_regression(column, rows)
+            return _fit_regression(column, rows, scaling)
         return _fit_classes(column, "binary" if task == "binary" else "multiclass")
     except (TargetInvalid, NonFinite) as error:
         error.column = name
@@ -148,7 +161,9 @@ def target_from_dict(data: dict[str, Any]) -> Target:
         mean, scale = float(data["mean"]), float(data["scale"])
         if not np.isfinite([mean, scale]).all() or scale <= 0:
             raise ValueError("scaling is finite and positive")
-        return Regression(mean, scale)
+        curves: dict[str, Identity | Log1p] = {"identity": IDENTITY, "log1p": LOG1P}
+        curve = curves[data.get("curve", "identity")]
+        return Regression(mean, scale, curve=curve)
     labels, kind, task = tuple(data["labels"]), data["kind"], data["task"]
     types = {"number": int, "boolean": bool, "category": str}
     if any(type(label) is not types[kind] for label in labels):
@@ -174,7 +189,9 @@ def _present_numbers(column: Numeric) -> Indices:
     return np.flatnonzero(~np.isnan(column.values)).astype(np.int64)
 
 
-def _fit_regression(column: Column, rows: Indices | None) -> tuple[Regression, Indices]:
+def _fit_regression(
+    column: Column, rows: Indices | None, scaling: str
+) -> tuple[Regression, Indices]:
     if not isinstance(column, Numeric):
         raise TargetInvalid("Regression needs a target of numbers; choose classes instead.")
     present = _present_numbers(column)
@@ -182,12 +199,12 @@ def _fit_regression(column: Column, rows: Indices | None) -> tuple[Regression, I
     if not len(values):
         raise TargetInvalid("The target has no values in the training rows.")
     sizes = np.abs(values)
-    if sizes.max() > float(np.finfo(np.float32).max):
+    if sizes.max() > LARGEST:
         row = int((present if rows is None else rows)[int(sizes.argmax())])
         raise NonFinite("Expected numbers of ordinary size in the target.", row=row)
-    scale = float(values.std())
-    constant = values.min() == values.max()
-    return Regression(float(values.mean()), 1.0 if constant or scale == 0 else scale), present
+    found = fit_scaling(scaling, values)
+    curve = LOG1P if found.curve == LOG1P else IDENTITY
+    return Regression(found.offset, found.scale, curve=curve), present
 
 
 def _fit_classes(column: Column, task: Literal["binary", "multiclass"]) -> tuple[Classes, Indices]:

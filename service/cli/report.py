@@ -56,7 +56,8 @@ def print_metrics(console: Console, job: Json, worth: Json) -> None:
     validation, or those it learned from.
     """
     trivial = "always the mean" if job["task"] == "regression" else "always the majority"
-    rows = "validation" if job["training"]["validation"] else "training"
+    validation = job["training"]["validation"]
+    rows = "training" if not validation else "all" if "folds" in validation else "validation"
     metrics, baseline, linear = worth["metrics"], worth["baseline"], worth["linear"]
     numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
     table = Table(f"on {rows} rows", box=SIMPLE_HEAD, pad_edge=False)

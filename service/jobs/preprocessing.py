@@ -63,6 +63,9 @@ class PreprocessingRequest(Request):
     unseen: Literal["other", "error"] = Field(
         "other", description="Levels not seen in training: other encodes as none of them, warned."
     )
+    target_scaling: TargetScaling = Field(
+        "standardize", description="Of a target of numbers; predictions are scaled back."
+    )
     columns: dict[ColumnName, ColumnRequest] = Field(
         default_factory=dict, max_length=1000, description="Other choices for columns by name."
     )

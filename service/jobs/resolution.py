@@ -52,15 +52,16 @@ def resolve(request: JobRequest, dataset: Dataset, settings: Settings) -> Resolu
                 request.target,
             )
         )
-    validation = request.training.validation
-    training_rows = max(1, rows - round(rows * validation.fraction)) if validation else rows
+    training_rows = _training_rows(request, columns, features, rows)
     training = request.training.model_dump(mode="json")
     training["loss"] = _loss(request, task)
     training["batch_size"] = _batch_size(request.training.batch_size, training_rows, warnings)
     training["max_seconds"] = min(
         training["max_seconds"] or settings.max_seconds, settings.max_seconds
     )
-    if validation is None:
+    if request.training.validation is not None:
+        training["validation"] = request.training.validation.model_dump(exclude_none=True)
+    else:
         training["early_stopping"] = None
     network = request.network.model_dump(mode="json")
     _check_cost(
@@ -76,6 +77,42 @@ def resolve(request: JobRequest, dataset: Dataset, settings: Settings) -> Resolu
         "seed": secrets.randbits(32) if request.seed is None else request.seed,
     }
     return Resolution(request.model or _model_name(request.target), spec, warnings)
+
+
+def _marker(request: JobRequest) -> str | None:
+    validation = request.training.validation
+    return validation.column if validation is not None else None
+
+
+def _training_rows(
+    request: JobRequest, columns: dict[str, Json], features: list[str], rows: int
+) -> int:
+    """How many rows train, at most. Raises Problem where the validation does not fit."""
+    validation = request.training.validation
+    if validation is None:
+        return rows
+    if validation.fraction is not None:
+        return max(1, rows - round(rows * validation.fraction))
+    if validation.folds is not None and validation.folds > rows:
+        detail = "There are fewer rows than folds."
+        raise _refuse("/training/validation/folds", detail, "too_few_rows")
+    if validation.column is not None:
+        _check_marker(validation.column, request, columns, features)
+    return rows
+
+
+def _check_marker(
+    name: str, request: JobRequest, columns: dict[str, Json], features: list[str]
+) -> None:
+    path = "/training/validation/column"
+    if name not in columns:
+        detail = "The data set has no such column; GET it for its columns."
+        raise _refuse(path, detail, "unknown_column")
+    if name == request.target or name in features:
+        raise _refuse(path, "The target or a feature cannot mark rows.", "column_in_use")
+    if columns[name]["type"] == "text":
+        detail = "Expected a column of booleans, of 0 and 1, or of `train` and `validation`."
+        raise _refuse(path, detail, "no_marker")
 
 
 def _refuse(path: str, detail: str, code: str) -> Problem:
@@ -114,7 +151,7 @@ def _features(
         return _named_features(request, columns)
     chosen = []
     for name, column in columns.items():
-        if name == request.target:
+        if name in (request.target, _marker(request)):
             continue
         reason = _unusable(request, column)
         if name not in request.preprocessing.columns:
@@ -233,7 +270,9 @@ def _check_cost(
             f"the limit is {settings.max_parameters}. Use fewer units or columns."
         )
         raise _too_large("/network/layers", detail)
-    work = 6.0 * network.parameter_count * rows * request.training.epochs
+    validation = request.training.validation
+    fits = 1 + (0 if validation is None else validation.folds or 0)
+    work = 6.0 * network.parameter_count * rows * request.training.epochs * fits
     if work > settings.max_work:
         detail = f"Training would take {work:.1e} operations; the limit is {settings.max_work:.1e}."
         raise _too_large("/training/epochs", detail)

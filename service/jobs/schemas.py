@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from core.validation import MOST_FOLDS
 from service.jobs.preprocessing import PreprocessingRequest
 from service.jobs.states import State
 from service.kit.schemas import (
@@ -57,9 +58,34 @@ class AdamRequest(Request):
 
 
 class ValidationRequest(Request):
-    """Which rows judge the network; stratified for classes."""
+    """Which rows judge the network: one of the fields; stratified for classes."""
 
-    fraction: float = Field(0.2, gt=0, lt=1)
+    fraction: float | None = Field(
+        None, gt=0, lt=1, description="So many of the rows; 0.2 when nothing is said."
+    )
+    column: ColumnName | None = Field(
+        None,
+        description="Rows where this column is true, 1 or `validation`; false, 0 and `train` "
+        "train, all others are left out.",
+    )
+    folds: int | None = Field(
+        None,
+        ge=2,
+        le=MOST_FOLDS,
+        description="Each row judges once, in one of so many folds. The published network then "
+        "learns from all rows, for the median of the folds' best epochs.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fraction_by_default(cls, value: Any) -> Any:
+        return {"fraction": 0.2} if value == {} else value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if sum(form is not None for form in (self.fraction, self.column, self.folds)) != 1:
+            raise ValueError("give one of fraction, column and folds")
+        return self
 
 
 class EarlyStoppingRequest(Request):
@@ -79,7 +105,7 @@ class TrainingRequest(Request):
     batch_size: Annotated[int, Field(ge=1, le=65_536)] | Literal["auto"] = "auto"
     l2: float = Field(0.0, ge=0, le=1e6)
     clip: float | None = Field(None, gt=0, description="Largest global norm of a gradient.")
-    validation: ValidationRequest | None = ValidationRequest()
+    validation: ValidationRequest | None = ValidationRequest(fraction=0.2)
     early_stopping: EarlyStoppingRequest | None = EarlyStoppingRequest()
     max_seconds: float | None = Field(
         None, gt=0, description="Then training ends, as if the epochs were over."
@@ -173,6 +199,17 @@ class JobResult(Response):
     intervals: Intervals
     linear: Linear
     better_than_linear: Comparison | None = None
+    train_metrics: JsonObject = Field(
+        default_factory=dict, description="The same metrics of the rows it learned from."
+    )
+    per_class: JsonObject | None = Field(
+        None, description="Precision, recall, F1 and rows (or their weight) of each class."
+    )
+    folds: JsonObject | None = Field(
+        None,
+        description="Of cross-validation: each fold's metrics, and over all their mean, deviation "
+        "and 95% interval.",
+    )
     best_epoch: int
     stop_reason: str
     training_seconds: float

@@ -10,6 +10,7 @@ from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.metrics import LOWER_IS_BETTER
 from core.model import Model as Network
 from service.jobs.schemas import Verification
 from service.kit.schemas import JsonObject, Moment, Response
@@ -17,7 +18,6 @@ from service.models import aliases, search, store
 from service.models.schemas import Signature
 from service.tables import Dataset, Job, Json, ModelVersion
 
-LOWER_IS_BETTER = frozenset({"log_loss", "rmse", "mae", "mse", "brier", "brier_score", "ece"})
 FEW_ROWS = 100
 
 
@@ -72,7 +72,7 @@ class Card(Response):
     tags: dict[str, str]
     aliases: list[str] = Field(description="Those that mean this version now.")
     figures: list[Figure]
-    judged_by: str | None = Field(description="`validation` or `training` rows.")
+    judged_by: str | None = Field(description="`validation` rows, `folds` or `training` rows.")
     judging_rows: int | None
     data: TrainedOn
     training: Training
@@ -191,6 +191,8 @@ def _limits(row: ModelVersion, figures: list[Figure]) -> list[str]:
         found.append("Nothing is known of how good it is: no metrics are on record.")
     elif judged == "training":
         found.append("Judged by the rows it learned from: the metrics are too good.")
+    elif judged == "folds":
+        found.append("Judged by cross-validation: by networks of its recipe, each on fewer rows.")
     elif judged == "validation" and rows < FEW_ROWS:
         found.append(f"Judged by {rows} rows of one split only: its metrics are uncertain.")
     else:

@@ -19,7 +19,9 @@ class LeaseLost(Exception):
     """Somebody else has the job by now; the transaction must not commit."""
 
 
-APPRAISED = ("intervals", "linear", "better_than_linear")  # of an evaluation, for everybody
+# Of an evaluation, for everybody.
+APPRAISED = ("intervals", "linear", "better_than_linear")
+DETAILED = ("train_metrics", "per_class", "folds")  # for the job's owner
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,7 @@ def _result(name: str, number: int, trained: Trained) -> Json:
         "metrics": trained.metrics,
         "baseline": trained.baseline,
         **{name: trained.evaluation[name] for name in APPRAISED},
+        **{name: trained.evaluation[name] for name in DETAILED if name in trained.evaluation},
         "best_epoch": trained.best_epoch,
         "stop_reason": trained.stop_reason,
         "training_seconds": trained.seconds,

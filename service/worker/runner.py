@@ -7,23 +7,18 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from core.appraisal import Judged, appraise
+from core.appraisal import appraise
 from core.calibration import calibrate
 from core.errors import DataError
 from core.evidence import evidence
 from core.files import dump
-from core.losses import LOSSES
 from core.model import Model
-from core.network import Layer, Network
-from core.preprocessing import Preprocessor
-from core.splits import split
-from core.targets import Regression, fit_target
-from core.training import Fit, Recipe
-from service.datasets.reading import read_table
+from core.splits import Split
 from service.jobs.messages import (
     Assignment,
     Failed,
     Message,
+    Stopped,
     Trained,
     decode_assignment,
     encode,
@@ -31,6 +26,8 @@ from service.jobs.messages import (
 from service.worker import confinement
 from service.worker.course import Course
 from service.worker.environment import ENVIRONMENT
+from service.worker.folding import Diverged, Folded, Interrupted, cross_validate, within
+from service.worker.preparing import Prepared, load, prepare, recipe
 from service.worker.verifying import verify
 
 CODE_VERSION = version("sigmoid")
@@ -65,72 +62,68 @@ def run(
 
 def _train(assignment: Assignment, asked_to_stop: Callable[[], bool]) -> Iterator[Message]:
     started = time.monotonic()
-    spec, training = assignment.spec, assignment.spec["training"]
-    name = spec["target"]
-    table = dict(read_table(Path(assignment.dataset_path), [*spec["features"], name]))
-    column, task = table.pop(name), spec["task"]
-    target, present = fit_target(column, task, name=name)
-    classes = None if isinstance(target, Regression) else target.truth(column, present)
-    fraction = (training["validation"] or {}).get("fraction")
-    parts = split(present, classes=classes, fraction=fraction, seed=spec["seed"])
-    target, _ = fit_target(column, task, rows=parts.train, name=name)
-    preprocessor = Preprocessor.fit(
-        table, spec["features"], rows=parts.train, **spec["preprocessing"]
+    spec = assignment.spec
+    data = load(spec, Path(assignment.dataset_path))
+    parts, folded, how = data.splits(), None, recipe(spec)
+    if len(parts) > 1:
+        go_on = within(spec["training"]["max_seconds"], started, asked_to_stop)
+        try:
+            folded = cross_validate(data, parts, go_on)
+        except Diverged as error:
+            yield _diverged([], error.epoch)
+            return
+        except Interrupted:
+            yield _unfinished_folds(asked_to_stop())
+            return
+        parts, how = [Split(data.present, data.present[:0])], folded.recipe(how)
+    prepared = prepare(data, parts[0])
+    course = Course(
+        lambda state: prepared.fit(how, state), assignment, len(prepared.x), started, asked_to_stop
     )
-    network = _network(spec, preprocessor.width, target.outputs)
-    x, _ = preprocessor.transform(table, parts.train)
-    xv, _ = preprocessor.transform(table, parts.validation)
-    y, yv = target.encode(column, parts.train), target.encode(column, parts.validation)
-    judged = len(parts.validation) > 0
-
-    def make(state: bytes | None) -> Fit:
-        validation = (xv, yv) if judged else None
-        return Fit(network, recipe(spec), x, y, validation=validation, state=state)
-
-    course = Course(make, assignment, len(x), started, asked_to_stop)
     yield from course.run()
     if course.stopped:
         return
-    fit, points = course.fit, course.points
-    if fit.stop_reason == "diverged":
-        yield Failed(
-            points,
-            "diverged",
-            f"Training diverged in epoch {int(fit.position) + 1}: the loss is no longer a finite "
-            "number. Lower the learning rate, scale the inputs, or clip the gradient.",
-            "/training/optimizer/learning_rate",
-        )
+    if course.fit.stop_reason == "diverged":
+        yield _diverged(course.points, int(course.fit.position) + 1)
         return
-    judges = parts.validation if judged else parts.train
-    truth = target.truth(column, judges)
-    output = target.decode(network.forward(fit.theta, xv if judged else x))
-    trained_on = Judged(x, y, target.truth(column, parts.train))
-    judged_on = Judged(xv, yv, truth) if judged else trained_on
-    appraisal = appraise(target, network.link, trained_on, judged_on, output, spec["seed"])
+    yield _trained(assignment, prepared, course, folded)
+
+
+def _trained(
+    assignment: Assignment, prepared: Prepared, course: Course, folded: Folded | None
+) -> Trained:
+    spec, fit, target = assignment.spec, course.fit, prepared.target
+    judged = prepared.judged(fit.theta) if folded is None else folded.judged
+    linear = prepared.linear() if folded is None else folded.linear
+    appraisal = appraise(target, prepared.trained(fit.theta), judged, linear, spec["seed"])
+    judged_by = "training" if not len(prepared.xv) else "validation"
+    if folded is not None:
+        judged_by, appraisal["folds"] = "folds", folded.described
+    unseen = judged_by != "training"
     model = Model(
-        task=task,
-        target_name=name,
-        preprocessor=preprocessor,
-        network=network,
+        task=spec["task"],
+        target_name=spec["target"],
+        preprocessor=prepared.preprocessor,
+        network=prepared.network,
         theta=fit.theta,
         target=target,
-        calibration=calibrate(task, truth, output) if judged else None,
+        calibration=calibrate(spec["task"], judged.truth, judged.output) if unseen else None,
         metadata={"lineage": lineage(assignment)},
     )
-    yield Trained(
-        points=points,
+    return Trained(
+        points=course.points,
         model=dump(model),
         metrics=appraisal.pop("metrics"),
         baseline=appraisal.pop("baseline"),
         signature=model.signature(),
         lineage={**lineage(assignment), "environment": ENVIRONMENT},
         evaluation={
-            **evidence(task, truth, output, target.names),
+            **evidence(spec["task"], judged.truth, judged.output, target.names),
             **appraisal,
-            "judged_by": "validation" if judged else "training",
-            "training_rows": len(parts.train),
+            "judged_by": judged_by,
+            "training_rows": len(prepared.x),
         },
-        task=task,
+        task=spec["task"],
         epoch=fit.position,
         best_epoch=fit.best_epoch,
         stop_reason=fit.stop_reason or "time_budget",
@@ -140,9 +133,22 @@ def _train(assignment: Assignment, asked_to_stop: Callable[[], bool]) -> Iterato
     )
 
 
-def _network(spec: dict[str, Any], inputs: int, outputs: int) -> Network:
-    layers = tuple(Layer(item["units"], item["activation"]) for item in spec["network"]["layers"])
-    return Network(inputs, layers, outputs, LOSSES[spec["training"]["loss"]].link)
+def _diverged(points: list[dict[str, Any]], epoch: int) -> Failed:
+    return Failed(
+        points,
+        "diverged",
+        f"Training diverged in epoch {epoch}: the loss is no longer a finite "
+        "number. Lower the learning rate, scale the inputs, or clip the gradient.",
+        "/training/optimizer/learning_rate",
+    )
+
+
+def _unfinished_folds(asked: bool) -> Message:
+    """Folds leave nothing to go on from: they start again, or there was no time for them."""
+    if asked:
+        return Stopped([], 0.0, None)
+    message = "The time was up before all folds were trained. Give more, or ask for fewer folds."
+    return Failed([], "time_exceeded", message, "/training/max_seconds")
 
 
 def lineage(assignment: Assignment) -> dict[str, Any]:
@@ -155,22 +161,3 @@ def lineage(assignment: Assignment) -> dict[str, Any]:
         "seed": assignment.spec["seed"],
         "code_version": CODE_VERSION,
     }
-
-
-def recipe(spec: dict[str, Any]) -> Recipe:
-    """The training part of a resolved job, as the core wants it."""
-    training = spec["training"]
-    stopping = training["early_stopping"] or {}
-    optimizer = dict(training["optimizer"])
-    return Recipe(
-        loss=training["loss"],
-        optimizer=optimizer.pop("name"),
-        **optimizer,
-        epochs=training["epochs"],
-        batch_size=training["batch_size"],
-        l2=training["l2"],
-        clip=training["clip"],
-        patience=stopping.get("patience"),
-        min_delta=stopping.get("min_delta", 0.0),
-        seed=spec["seed"],
-    )

@@ -2,6 +2,9 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from core.columns import Category, Numeric
 from core.errors import NonFinite, TargetInvalid
@@ -130,3 +133,37 @@ def test_a_row_without_a_class_cannot_be_learned(rows):
 def test_json_brings_back_an_equal_target(column, task):
     target, _ = fit_target(column, task)
     assert target_from_dict(json.loads(json.dumps(target.to_dict()))) == target
+
+
+@pytest.mark.parametrize(
+    ("scaling", "oracle"),
+    [
+        ("standardize", TransformedTargetRegressor(transformer=StandardScaler())),
+        ("minmax", TransformedTargetRegressor(transformer=MinMaxScaler())),
+        ("none", TransformedTargetRegressor()),
+        ("log1p", TransformedTargetRegressor(func=np.log1p, inverse_func=np.expm1)),
+    ],
+)
+def test_a_scaled_target_is_learned_and_scaled_back_as_by_scikit_learn(scaling, oracle):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 2))
+    y = np.exp(x @ [0.5, -0.2] + 3.0 + 0.1 * rng.normal(size=80))
+    column, rows = Numeric(y), np.arange(60)
+    target, _ = fit_target(column, "regression", rows=rows, scaling=scaling)
+    assert target_from_dict(target.to_dict()) == target
+
+    learned = LinearRegression().fit(x[:60], target.encode(column, rows)[:, 0])
+    ours = target.decode(learned.predict(x)[:, None])
+    np.testing.assert_allclose(ours, oracle.fit(x[:60], y[:60]).predict(x), rtol=1e-4)
+    back = target.decode(target.encode(column, np.arange(80)))
+    np.testing.assert_allclose(back, y, atol=1e-6 * y.max())
+
+
+def test_the_scaling_of_a_target_looks_at_training_rows_alone():
+    y = np.array([1.0, 2.0, 4.0, 1e6, -1e6])
+    for scaling in ("standardize", "minmax", "log1p"):
+        fits = [
+            fit_target(Numeric(values), "regression", rows=np.arange(3), scaling=scaling)[0]
+            for values in (y, np.where(np.arange(5) < 3, y, 0.0))
+        ]
+        assert fits[0] == fits[1]

@@ -5,7 +5,8 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.models.card import LOWER_IS_BETTER, Card, Figure
+from core.metrics import LOWER_IS_BETTER
+from service.models.card import Card, Figure
 from service.models.report import learning, verdict
 from service.models.report.charts import bars, confusion, scatter
 from service.models.report.words import (

@@ -40,6 +40,8 @@ def judged(card: Card) -> str:
             f"On {rows} that were set aside before training. The simplest answer ignores the "
             "columns: it always says the most frequent class, or the mean."
         )
+    if card.judged_by == "folds":
+        return f"On {rows}, each answered by a network of this recipe that had not learned from it."
     if card.judged_by == "training":
         return f"On the {rows} it learned from: no row was set aside, so these are too good."
     return "Which rows they are of is not on record."

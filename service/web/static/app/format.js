@@ -45,6 +45,16 @@ const WORDS = {
 	log_loss: "Log loss",
 	roc_auc: "ROC AUC",
 	f1_macro: "F1, macro",
+	precision_macro: "Precision, macro",
+	recall_macro: "Recall, macro",
+	pr_auc: "PR AUC",
+	brier: "Brier score",
+	mcc: "Matthews correlation",
+	calibration_error: "Calibration error",
+	top_3_accuracy: "Top 3 accuracy",
+	top_5_accuracy: "Top 5 accuracy",
+	mape: "Mean absolute % error",
+	median_absolute_error: "Median absolute error",
 	rmse: "RMSE",
 	mae: "Mean absolute error",
 	r2: "R²",
@@ -57,11 +67,11 @@ const WORDS = {
 	time_budget: "out of time",
 };
 export const word = (key) => WORDS[key] ?? String(key).replaceAll("_", " ");
-export const isShare = (metric) => ["accuracy", "balanced_accuracy", "roc_auc", "f1_macro", "r2"].includes(metric);
-export const lowerIsBetter = (metric) => ["log_loss", "rmse", "mae", "mse", "brier"].includes(metric);
+export const isShare = (metric) => ["accuracy", "balanced_accuracy", "roc_auc", "f1_macro", "r2", "precision_macro", "recall_macro", "pr_auc", "top_3_accuracy", "top_5_accuracy"].includes(metric);
+export const lowerIsBetter = (metric) => ["log_loss", "rmse", "mae", "mse", "mape", "median_absolute_error", "brier", "calibration_error"].includes(metric);
 export function metric(key, value) {
 	if (!isShare(key) || !Number.isFinite(value)) return number(value, 3);
-	return key === "r2" || key === "roc_auc" ? value.toFixed(3).replace("-", MINUS) : percent(value);
+	return ["r2", "roc_auc", "pr_auc"].includes(key) ? value.toFixed(3).replace("-", MINUS) : percent(value);
 }
 export const mainMetric = (task) => (task === "regression" ? "r2" : "accuracy");
 
