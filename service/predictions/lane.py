@@ -107,7 +107,7 @@ class FastLane:
         """The body of a 200; None where the route has to look."""
         held = self.held
         assert held is not None
-        name, reference = found.groups()
+        name, reference = found[1], found[2]
         try:
             if reference is not None:
                 shelved = held.shelf.at_hand(name, parse_reference(reference))
