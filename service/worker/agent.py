@@ -54,11 +54,11 @@ class Agent:
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.doorbell, selectors.EVENT_READ)
         self._reaped_at = 0.0
-        self._spare: Child | None = None
+        self._idle: list[Child] = []  # processes that wait for a job
 
     def run(self) -> None:
         """Work until `stop`, then let every running job save where it is and hand it back."""
-        self._spare = spawn()
+        self._idle.append(spawn())
         self._tidy()
         _log.info("worker ready: %d slots", self.settings.workers)
         while not self.stopping:
@@ -124,15 +124,22 @@ class Agent:
             self._start(lease)
 
     def _start(self, lease: Lease) -> None:
-        child, self._spare = self._spare, None
-        if child is None or not child.process.is_alive():
-            child = spawn()
+        child = self._waiting_child()
+        child.jobs += 1
         run = Run(lease, child, beat_at=time.monotonic())
         self.runs[lease.job_id] = run
         self.selector.register(child.pipe, selectors.EVENT_READ, run)
         with contextlib.suppress(OSError):  # a dead one is seen as EOF
             child.pipe.send_bytes(encode(self._assignment(lease)))
         self.doorbell.ring(lease.job_id)
+
+    def _waiting_child(self) -> Child:
+        while self._idle:
+            child = self._idle.pop()
+            if child.process.is_alive():
+                return child
+            child.close()
+        return spawn()
 
     def _assignment(self, lease: Lease) -> Assignment:
         settings = self.settings
@@ -272,11 +279,14 @@ class Agent:
         """A run is over, and what it left is written."""
         self.selector.unregister(run.child.pipe)
         checkpoints.remove(self.checkpoints, run.take_unused(over=True))
-        run.child.close()
         del self.runs[run.lease.job_id]
         self.doorbell.ring(run.lease.job_id)
-        if self._spare is None and not self.stopping:
-            self._spare = spawn()
+        if run.ended_well and run.child.is_fresh:
+            self._idle.append(run.child)
+        else:
+            run.child.close()
+        if not self._idle and not self.stopping:
+            self._idle.append(spawn())
 
     def _tidy(self) -> None:
         """Remove files of states and models whose process died before a row named them."""
@@ -298,7 +308,7 @@ class Agent:
             with contextlib.suppress(Problem):
                 endings.abandon(self, run, "the service stopped")
             self.forget(run)
-        if self._spare is not None:
-            self._spare.kill()
+        for child in self._idle:
+            child.kill()
         self.doorbell.close()
         self.database.close()

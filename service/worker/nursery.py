@@ -1,5 +1,6 @@
 """Imported by the forkserver, once: every job's process starts with all this in memory and warm."""
 
+import gc
 import tempfile
 from pathlib import Path
 
@@ -41,3 +42,5 @@ def rehearse() -> None:
 
 
 rehearse()
+gc.collect()
+gc.freeze()  # a collection in a child would touch, and so copy, every page of what is here

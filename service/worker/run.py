@@ -24,12 +24,12 @@ class Run:
     epoch: float = 0.0
     rows_per_second: float | None = None
     end: Trained | Stopped | Failed | None = None
-    base: int = 0  # bytes that its process shared with the nursery when it began
+    base: int = 0  # bytes that its process had when it began
     stop_by: float | None = None  # when it is killed, if it was asked to stop
     _unused: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """A job that resumes has checkpoints; what came with the fork is not the job's own."""
+        """A job that resumes has checkpoints; what its process had before is not the job's own."""
         self.base = self.child.memory()
         self.saved = self.lease.resume is not None
         self.epoch = 0.0 if self.lease.resume is None else self.lease.resume.epoch
@@ -58,6 +58,11 @@ class Run:
             self._unused.append(self.snapshot.file)
         names, self._unused = self._unused, []
         return names
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether its process has said all and waits, with nothing unread in its pipe."""
+        return isinstance(self.end, Trained | Failed) and self.stop_by is None
 
     def is_due(self, clock: float, settings: Settings) -> bool:
         """Whether to write now: progress soon, silence a third of the lease later."""

@@ -1,5 +1,6 @@
 """One job, in a process of its own: table in, trained model out. Knows no database."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -34,14 +35,20 @@ CODE_VERSION = version("sigmoid")
 
 
 def main(pipe: Connection, stderr: Connection) -> None:
-    """Entry of the child: read the assignment, report until the end."""
+    """Entry of the child: run assignments, and report each until its end, until the pipe closes.
+
+    What one job leaves in memory is no input of the next: equal jobs give equal bytes.
+    """
     confinement.enter(stderr)
-    assignment = decode_assignment(pipe.recv_bytes())
-    confinement.bound(assignment.bounds)
-    with confinement.last_words():
-        for message in run(assignment, asked_to_stop=pipe.poll):
-            pipe.send_bytes(encode(message))
-    pipe.close()
+    first = True
+    with confinement.last_words(), contextlib.suppress(EOFError):
+        while True:
+            assignment = decode_assignment(pipe.recv_bytes())
+            if first:
+                confinement.bound(assignment.bounds)
+                first = False
+            for message in run(assignment, asked_to_stop=pipe.poll):
+                pipe.send_bytes(encode(message))
 
 
 def run(
