@@ -3,7 +3,6 @@
 import json
 import struct
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -13,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.files import dump, load
-from service.models.importing import claimed
-from tests.conftest import running
+from service.kit.problems import Problem
+from service.models.importing import claimed, read
+from service.settings import Settings
+from tests.service.models.conftest import Elsewhere
 from tests.service.predictions.test_predictions_over_http import ROW
 
 BINARY = {"Content-Type": "application/octet-stream"}
@@ -22,18 +23,10 @@ Description = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, dict[str, Any]]:
+def trained(elsewhere: Elsewhere) -> tuple[bytes, dict[str, Any]]:
     """The file of a model that another service trained, and that service's answer."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    with running(folder) as service, httpx2.Client(base_url=service.url, timeout=90) as client:
-        dataset = client.post("/v1/datasets/samples/penguins").json()["id"]
-        body = {"dataset": dataset, "target": "species", "model": "m", "seed": 1,
-                "training": {"epochs": 5}}  # fmt: skip
-        job = client.post("/v1/jobs", json=body, headers={"Prefer": "wait=60"})
-        assert job.json()["state"] == "succeeded", job.text
-        answer = client.post("/v1/models/m/predict", json={"rows": [ROW]}).json()
-        (file,) = (folder / "models").glob("*.safetensors")
-        return file.read_bytes(), answer
+    answer = elsewhere.client.post("/v1/models/m/predict", json={"rows": [ROW]}).json()
+    return elsewhere.file.read_bytes(), answer
 
 
 def send(client: httpx2.Client, content: bytes, name: str = "imported") -> httpx2.Response:
@@ -148,11 +141,14 @@ def test_no_byte_can_be_changed_unnoticed_or_fatally(
     change()
 
 
-def test_a_file_beyond_the_limits_is_refused(trained: tuple[bytes, object], tmp_path: Path) -> None:
-    limits = {"SIGMOID_MAX_PARAMETERS": "10", "SIGMOID_MAX_MODEL_BYTES": "100000"}
-    with running(tmp_path, **limits) as own, httpx2.Client(base_url=own.url) as client:
-        assert "10 weights" in send(client, trained[0]).json()["detail"]
-        assert send(client, bytes(100_001)).status_code == 413
+def test_a_file_beyond_the_limits_is_refused(
+    trained: tuple[bytes, object], elsewhere: Elsewhere
+) -> None:
+    with pytest.raises(Problem) as caught:
+        read(trained[0], Settings(max_parameters=10))
+    assert "10 weights" in caught.value.detail
+
+    assert send(elsewhere.client, bytes(100_001)).status_code == 413
 
 
 def test_only_bytes_are_taken(client: httpx2.Client) -> None:

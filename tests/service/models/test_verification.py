@@ -1,12 +1,12 @@
 """Versions whose training is repeated, in the worker."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import numpy as np
-import pytest
 from sqlalchemy import update
 
 from core.files import dump, load
@@ -15,7 +15,7 @@ from service.kit.database import Database
 from service.models.registry import keep
 from service.tables import ModelVersion
 from service.worker.verifying import verify
-from tests.conftest import running
+from tests.service.models.conftest import Elsewhere
 
 VERIFY = "/v1/models/penguins/versions/latest/verify"
 WAIT = {"Prefer": "wait=60"}
@@ -70,37 +70,37 @@ def test_what_is_not_there_is_not_found(client: httpx2.Client, model: object) ->
     assert client.post("/v1/models/penguins/versions/999/verify").status_code == 404
 
 
-@pytest.fixture(scope="module")
-def tampered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx2.Client, Path]]:
-    """A service whose only version has another file than its training gave."""
-    folder = tmp_path_factory.mktemp("tampered")
-    with running(folder) as service, httpx2.Client(base_url=service.url, timeout=90) as client:
-        dataset = client.post("/v1/datasets/samples/penguins").json()["id"]
-        body = {"dataset": dataset, "target": "species", "model": "m", "seed": 1,
-                "training": {"epochs": 3}}  # fmt: skip
-        assert client.post("/v1/jobs", json=body, headers=WAIT).json()["state"] == "succeeded"
-        yield client, folder
-
-
-def test_one_changed_bit_is_found(tampered: tuple[httpx2.Client, Path]) -> None:
-    client, folder = tampered
-    (file,) = (folder / "models").glob("*.safetensors")
+def test_one_changed_bit_is_found(elsewhere: Elsewhere) -> None:
+    file = elsewhere.file
     model = load(file.read_bytes())
     model.theta.view(np.uint32)[5] ^= 1
-    other = keep(folder / "models", dump(model))
-    database = Database(f"sqlite:///{folder}/sigmoid.db")
-    with database.write() as session:
-        session.execute(update(ModelVersion).values(sha256=other.sha256))
-    database.close()
+    other = keep(file.parent, dump(model))
+    with named(elsewhere, other.sha256):
+        answer = elsewhere.client.post("/v1/models/m/versions/1/verify", headers=WAIT)
+    other.path.unlink()
 
-    verified = client.post("/v1/models/m/versions/1/verify", headers=WAIT).json()["result"][
-        "verified"
-    ]
-
+    verified = answer.json()["result"]["verified"]
     assert not verified["identical"]
     assert not verified["same_file"]
     assert verified["differing"] == 1
     assert 0 < verified["largest_difference"] < 1e-6
+
+
+@contextmanager
+def named(elsewhere: Elsewhere, sha256: str) -> Iterator[None]:
+    """The version with another file than its training gave."""
+    database, own = Database(f"sqlite:///{elsewhere.folder}/sigmoid.db"), elsewhere.file.stem
+    rename(database, sha256)
+    try:
+        yield
+    finally:
+        rename(database, own)
+        database.close()
+
+
+def rename(database: Database, sha256: str) -> None:
+    with database.write() as session:
+        session.execute(update(ModelVersion).values(sha256=sha256))
 
 
 def test_a_damaged_file_fails_the_job(tmp_path: Path) -> None:
