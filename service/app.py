@@ -13,6 +13,7 @@ from service.compatible.fine_tuning import router as fine_tuning
 from service.compatible.invocations import router as invocations
 from service.compatible.tensorflow import router as tensorflow
 from service.datasets.routes import router as datasets
+from service.exports.routes import router as exports
 from service.inference_protocol.routes import router as inference_protocol
 from service.jobs.routes import router as jobs
 from service.kit import failures, openapi
@@ -92,7 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     for router in (
-        datasets, jobs, *MODELS, predictions, batches, inference_protocol, invocations,
+        datasets, jobs, *MODELS, exports, predictions, batches, inference_protocol, invocations,
         tensorflow, fine_tuning, operations, web,
     ):  # fmt: skip
         app.include_router(router)

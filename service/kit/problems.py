@@ -161,6 +161,13 @@ CATALOGUE = _catalogue(
         "Export it anew; GET /v1/limits lists the bounds.",
     ),
     (
+        "export-unsupported",
+        422,
+        "Not exportable in this format",
+        "The format has no way to say what the model does, such as reading dates in ONNX. Take "
+        "another format: python, javascript, json and safetensors say everything.",
+    ),
+    (
         "inference-invalid",
         400,
         "Invalid inference request",
