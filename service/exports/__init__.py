@@ -1,1 +1,1 @@
-"""Models that leave home: files in other formats, each with a certificate of what it was tried on."""
+"""Models that leave home: files in other formats, each with a certificate of its trial."""

@@ -1,4 +1,4 @@
-"""`python -m service.exports.making`: writes one export and its certificate, in a process of its own.
+"""`python -m service.exports.making`: writes an export and its certificate, apart from the API.
 
 What ONNX needs stays out of the API's memory, and a file is never seen half-written.
 """

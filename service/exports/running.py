@@ -71,7 +71,8 @@ def _safetensors(plan: Plan, content: bytes, rows: Rows) -> Answers:
 _NODE = """
 import { readFileSync } from "node:fs";
 import { predict } from "./model.mjs";
-for (const row of JSON.parse(readFileSync(0, "utf8"))) console.log(JSON.stringify(predict([row])[0]));
+const rows = JSON.parse(readFileSync(0, "utf8"));
+for (const row of rows) console.log(JSON.stringify(predict([row])[0]));
 """
 
 

@@ -1,6 +1,6 @@
 """Predict with an exported model. NumPy is used where it is there and needed nowhere.
 
-python model.py < rows.json           # a JSON array of rows, or one row of JSON a line
+python model.py < rows.json           # a row, an array of rows, or a row a line
 python model.py --csv < rows.csv      # CSV with a header
 >>> import model; model.predict([{"column": 1.5}])
 """
@@ -273,10 +273,12 @@ def main():
         rows = [from_text(row) for row in csv.DictReader(sys.stdin)]
     else:
         text = sys.stdin.read()
-        if text.lstrip().startswith("["):
+        try:
             rows = json.loads(text)
-        else:
+        except ValueError:
             rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+        if isinstance(rows, dict) or (rows and not isinstance(rows[0], (dict, list))):
+            rows = [rows]
     for found in predict(rows):
         print(json.dumps(found))
 
