@@ -15,10 +15,13 @@ MOST_POINTS = 400
 def evidence(
     task: str, y_true: NDArray[Any], output: NDArray[Any], names: Sequence[str] | None
 ) -> dict[str, Any]:
-    """Of classes a confusion matrix, of numbers pairs of truth and prediction, as JSON.
+    """Of classes a confusion matrix, of numbers pairs of truth and prediction, as JSON; of
+    several targets how many rows there are.
 
     y_true, output: as `core.metrics.evaluate` takes them. names: of the classes.
     """
+    if task == "multilabel" or y_true.ndim > 1:
+        return {"kind": "several", "rows": len(y_true)}
     if task == "regression":
         return pairs(y_true.astype(np.float64).ravel(), output.astype(np.float64).ravel())
     truth = y_true.astype(np.int64).ravel()

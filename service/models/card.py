@@ -19,6 +19,7 @@ from service.models.schemas import Signature
 from service.tables import Dataset, Job, Json, ModelVersion
 
 FEW_ROWS = 100
+ALWAYS_CALIBRATED = "calibration_error"  # a constant answer has none, and is no better for it
 
 
 class Figure(Response):
@@ -131,7 +132,7 @@ def compared(metrics: Json, baseline: Json, evaluation: Json) -> list[Figure]:
             continue
         other, interval = _number(baseline.get(name)), intervals.get(name) or {}
         better = None
-        if other is not None:
+        if other is not None and name != ALWAYS_CALIBRATED:
             better = value < other if name in LOWER_IS_BETTER else value > other
         figures.append(
             Figure(

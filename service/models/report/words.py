@@ -31,11 +31,6 @@ WORDS = {
     "time_budget": "the time was up",
 }
 SHARES = frozenset({"accuracy", "balanced_accuracy"})
-TASKS = {
-    "regression": "regression",
-    "binary": "two classes",
-    "multiclass": "several classes",
-}
 
 
 def escape(text: object) -> str:
