@@ -19,8 +19,8 @@ from service.kit.problems import Problem, not_found
 from service.kit.schemas import Page
 from service.models.addresses import Name
 from service.models.resolution import LATEST, parse_reference
-from service.predictions.answering import misfit
 from service.predictions.plan import Options
+from service.predictions.shaping import misfit
 from service.state import State, state_of
 from service.tables import BatchPrediction
 
@@ -71,7 +71,7 @@ def _submit(state: State, name: str, body: BatchRequest, once: Once) -> BatchRes
     resolved = state.names.find(name, parse_reference(body.version or LATEST))
     if body.threshold is not None:
         model: Model = state.shelf.load(resolved.sha256)
-        wrong = misfit(Options(threshold=body.threshold), model.target)
+        wrong = misfit(Options(threshold=body.threshold), model)
         if wrong is not None:
             raise wrong
     with state.database.write() as session:

@@ -8,18 +8,17 @@ import orjson
 
 from core.errors import DataError
 from core.model import Prediction
-from core.targets import Classes, Target
 from service.kit.bodies import fields_problem, may_have_twins, parse_json, refuse_twins
 from service.kit.problems import FieldError, Problem, pointer
 from service.models.shelf import Shelved
 from service.predictions.plan import Body, Options
 from service.predictions.schemas import PredictRequest
+from service.predictions.shaping import Answers, misfit, shape
 from service.settings import Settings
 from service.state import State
 
 SMALL_BYTES = 1 << 16  # a larger body is computed in a thread, so that others are not kept waiting
 _decode = msgspec.json.Decoder(Body).decode
-Answers = list[dict[str, Any]]
 
 
 def plain_answer(state: State, shelved: Shelved, raw: bytes) -> bytes | None:
@@ -36,7 +35,7 @@ def plain_answer(state: State, shelved: Shelved, raw: bytes) -> bytes | None:
     rows, options = question
     if not 0 < len(rows) <= state.settings.max_predict_rows:
         return None
-    if options is not None and misfit(options, shelved.model.target) is not None:
+    if options is not None and misfit(options, shelved.model) is not None:
         return None
     answers, warnings = shelved.model.answer(rows)
     if shelved.shadows:  # what the options leave of an answer is for its caller alone
@@ -53,7 +52,7 @@ def answer(state: State, shelved: Shelved, raw: bytes) -> bytes:
     if found is not None:
         return found
     body = _read(raw, state.settings)
-    wrong = misfit(body, shelved.model.target)
+    wrong = misfit(body, shelved.model)
     if wrong is not None:
         raise wrong
     try:
@@ -74,7 +73,7 @@ def _written(
     shelved: Shelved, answers: Answers, warnings: list[dict[str, Any]], options: Options | None
 ) -> bytes:
     if options is not None:
-        answers = _shaped(answers, options, shelved.model.target)
+        answers = shape(answers, options, shelved.model)
     return orjson.dumps(
         {
             "model": shelved.name,
@@ -83,33 +82,6 @@ def _written(
             "warnings": warnings,
         }
     )
-
-
-def _shaped(answers: Answers, options: Options, target: Target) -> Answers:
-    """The answers as the options want them."""
-    if not isinstance(target, Classes):  # and so there are no options, as `_misfit` saw
-        return answers
-    if options.threshold is not None:
-        name = target.names[1]
-        for one in answers:
-            one["label"] = target.labels[one["probabilities"][name] >= options.threshold]
-    if options.top_k is not None:
-        for one in answers:
-            ranked = sorted(one["probabilities"].items(), key=lambda pair: -pair[1])
-            one["probabilities"] = dict(ranked[: options.top_k])
-    return answers
-
-
-def misfit(options: Options, target: Target) -> Problem | None:
-    """Why the options do not go with the model; None when they do."""
-    found: list[tuple[tuple[str, ...], str, str]] = []
-    if options.top_k is not None and not isinstance(target, Classes):
-        message = "This model predicts a number; top_k is for models that predict classes."
-        found.append((("top_k",), message, "not_classes"))
-    if options.threshold is not None and target.task != "binary":
-        message = "threshold is for models with two classes; this one has another task."
-        found.append((("threshold",), message, "not_binary"))
-    return fields_problem(list(found)) if found else None
 
 
 def _read(raw: bytes, settings: Settings) -> Body:
@@ -121,7 +93,7 @@ def _read(raw: bytes, settings: Settings) -> Body:
     if body is None or not body.rows:
         parse_json(PredictRequest, raw)
         raise fields_problem([(("rows",), "Expected a list of records or of arrays.", "list_type")])
-    keys = 1 + (body.top_k is not None) + (body.threshold is not None)
+    keys = 1 + body.given
     if may_have_twins(raw, keys + sum(len(row) for row in body.rows if isinstance(row, dict))):
         refuse_twins(raw)
     if len(body.rows) > settings.max_predict_rows:

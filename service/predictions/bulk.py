@@ -22,8 +22,9 @@ from service.datasets.reading import DatasetInvalid, Format, UnsupportedMedia, c
 from service.datasets.uploads import Upload, receive
 from service.kit.problems import Problem
 from service.models.shelf import Shelved
-from service.predictions.answering import misfit, rows_invalid
+from service.predictions.answering import rows_invalid
 from service.predictions.plan import Options
+from service.predictions.shaping import misfit
 from service.predictions.tables import Outcome, predict_table, wanted_kinds
 from service.predictions.writers import FORMS
 from service.predictions.writers import Format as Form
@@ -52,7 +53,7 @@ async def answer_table(
     request: Request, state: State, shelved: Shelved, threshold: float | None
 ) -> Response:
     """Predict the table in the body. Raises 406, 413, 415, 422 or 507."""
-    wrong = misfit(Options(threshold=threshold), shelved.model.target)
+    wrong = misfit(Options(threshold=threshold), shelved.model)
     if wrong is not None:
         raise wrong
     accept = request.headers.get("accept", "*/*")

@@ -28,6 +28,14 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=False
 
     top_k: Annotated[int, msgspec.Meta(ge=1)] | None = None
     threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    coverage: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
+    calibrated: bool | None = None
+
+    @property
+    def given(self) -> int:
+        """How many of them are asked for."""
+        options = (self.top_k, self.threshold, self.coverage, self.calibrated)
+        return len(options) - options.count(None)
 
 
 class Body(Options, gc=True):
@@ -69,7 +77,7 @@ class Plan:
                 keys += self._width
         if not may_have_twins(raw, keys):
             return rows, None
-        given = (body.top_k is not None) + (body.threshold is not None)
+        given = body.given
         return (rows, body) if given and not may_have_twins(raw, keys + given) else None
 
 

@@ -25,14 +25,29 @@ class PredictRequest(Request):
         description="The second label is predicted from this probability on, the first below; "
         "otherwise the likelier of them. For models with two classes.",
     )
+    coverage: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Adds the set of labels, or the interval, that holds the truth at least this "
+        "often, by split-conformal prediction.",
+    )
+    calibrated: bool | None = Field(
+        None,
+        description="Probabilities at the temperature that validation taught. For classes.",
+    )
 
 
 class Prediction(Response):
-    """`label` and `probabilities` for classes, `value` for numbers."""
+    """`label` and `probabilities` for classes, `value` for numbers; with `coverage` a `set` of
+    labels, or an `interval` whose ends are null where nothing bounds them.
+    """
 
     label: Any = None
     probabilities: dict[str, float] | None = None
     value: float | None = None
+    set: list[Any] | None = None
+    interval: tuple[float | None, float | None] | None = None
 
 
 class PredictWarning(Response):
