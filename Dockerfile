@@ -67,6 +67,7 @@ ENV PATH=/app/bin:/opt/sigmoid/bin:$PATH \
     MALLOC_ARENA_MAX=2 \
     MALLOC_TRIM_THRESHOLD_=100000 \
     SIGMOID_HOST=0.0.0.0 \
+    SIGMOID_ALLOW_OPEN=true \
     SIGMOID_PORT=8000 \
     SIGMOID_DATA_DIR=/data \
     NUMBA_CACHE_DIR=/data/kernels

@@ -17,10 +17,14 @@ from service.exports.routes import router as exports
 from service.inference_protocol.routes import router as inference_protocol
 from service.jobs.routes import router as jobs
 from service.kit import failures, openapi
+from service.kit.admission import Admission
 from service.kit.changes import Changes
+from service.kit.counting import Counters
 from service.kit.database import Database
 from service.kit.doorbell import Doorbell
 from service.kit.edge import Edge
+from service.kit.keys import Doorkeeper, keyring
+from service.kit.metering import Meter, Metered
 from service.models.resolution import Names
 from service.models.routers import ROUTERS as MODELS
 from service.models.shadows import Shadows
@@ -69,8 +73,9 @@ def create_app(settings: Settings) -> FastAPI:
         shelf = Shelf(names, settings.folder("models"), settings.model_cache_bytes)
         changes = Changes(Doorbell(settings.folder("run")), on_publish=names.rung)
         app.state.settings = settings
+        counters = Counters(settings.folder("run") / "counters")
         shadows = Shadows(shelf, database)
-        app.state.held = State(settings, database, changes, names, shelf, shadows)
+        app.state.held = State(settings, database, changes, names, shelf, shadows, Meter(counters))
         changes.start()
         names.start()
         shadows.start()
@@ -79,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
         names.stop()
         changes.stop()
         database.close()
+        counters.close()
 
     app = FastAPI(
         title="Sigmoid",
@@ -99,7 +105,12 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     failures.install(app)
     openapi.install(app)
+    app.add_middleware(Admission, settings=settings)
+    app.state.keys = keyring(settings.api_keys.get_secret_value())
+    app.add_middleware(Doorkeeper, keys=app.state.keys)
     app.add_middleware(Edge, hosts=settings.allowed_hosts, origins=settings.allowed_origins)
+
+    app.add_middleware(Metered)
 
     @app.get("/openapi.json", include_in_schema=False)
     def show_document(request: Request) -> Any:

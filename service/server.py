@@ -8,6 +8,7 @@ import sys
 import uvicorn
 
 from service.app import create_app
+from service.kit.connections import bounded
 from service.kit.lifeline import end_with_supervisor
 from service.predictions.lane import FastLane
 from service.settings import Settings
@@ -36,7 +37,7 @@ def main(descriptor: int) -> None:
     config = uvicorn.Config(
         FastLane(create_app(settings)),
         loop="auto",
-        http="httptools",
+        http=bounded(settings),
         ws="none",
         lifespan="on",
         backlog=512,

@@ -45,6 +45,14 @@ class Settings(BaseSettings):
         default_factory=list,
         description="Web origins whose pages may change things here. Default: only our own.",
     )
+    api_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that may ask, as `name:scope:sha256` separated by spaces; `sigmoid key` "
+        "makes one. None: everybody who reaches the port may do everything.",
+    )
+    allow_open: bool = Field(
+        False, description="Listen beyond loopback without keys; something else guards the port."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least that is logged: debug, info, warning or error."
     )
@@ -139,7 +147,40 @@ class Settings(BaseSettings):
     max_work: float = Field(
         2e14, gt=0, description="Most arithmetic of one job: 6 × parameters × rows × epochs."
     )
-    max_streams: int = Field(200, ge=1, description="Event streams open at once, a process.")
+    max_streams: int = Field(
+        200, ge=1, description="Event streams and waiting requests at once, an API process."
+    )
+    max_control_requests: int = Field(
+        32, ge=1, description="Requests at work at once besides those below, an API process."
+    )
+    max_predict_requests: int = Field(
+        default_factory=lambda: 2 * (os.cpu_count() or 2),
+        ge=1,
+        description="Predictions at work at once outside the fast lane, an API process.",
+    )
+    max_connections: int = Field(
+        512, ge=1, description="Connections open at once, an API process; more get 503."
+    )
+    max_header_bytes: int = Field(16 << 10, ge=1024, description="Largest headers of a request.")
+    max_header_fields: int = Field(100, ge=10, description="Most header fields of a request.")
+    max_url_bytes: int = Field(8 << 10, ge=256, description="Longest address with its query.")
+    max_header_seconds: float = Field(
+        10.0, gt=0, description="Time for a request's headers to arrive."
+    )
+    min_body_seconds: float = Field(
+        30.0, gt=0, description="Time for a body to arrive, besides a second for each 16 KiB."
+    )
+    max_body_seconds: float = Field(600.0, gt=0, description="Longest time for a body to arrive.")
+    max_stall_seconds: float = Field(
+        60.0, gt=0, description="How long an answer waits for a client that does not read it."
+    )
+    max_uploads: int = Field(4, ge=1, description="Uploads at once, an API process.")
+    max_waiting_requests: int = Field(
+        64, ge=0, description="Requests of each kind that may wait for a place; more get 503."
+    )
+    max_wait_seconds: float = Field(
+        1.0, gt=0, description="How long a request waits for a place before it gets 503."
+    )
     min_free_bytes: int = Field(
         16 << 20, ge=0, description="Uploads are refused below this much disk."
     )

@@ -6,6 +6,7 @@ from starlette.requests import HTTPConnection
 
 from service.kit.changes import Changes
 from service.kit.database import Database
+from service.kit.metering import Meter
 from service.models.resolution import Names
 from service.models.shadows import Shadows
 from service.models.shelf import Shelf
@@ -23,8 +24,8 @@ class State:
     names: Names
     shelf: Shelf
     shadows: Shadows
+    meter: Meter
     plans: Plans = field(default_factory=Plans)
-    streams: int = 0
 
 
 def state_of(connection: HTTPConnection) -> State:

@@ -6,6 +6,7 @@ kernel then spreads connections over them, which it does not over waiters on one
 """
 
 import contextlib
+import ipaddress
 import logging
 import os
 import signal
@@ -17,8 +18,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from service.kit import lifeline
 from service.kit.database import Database
+from service.kit.keys import KeysInvalid, keyring
 from service.kit.migrations import NewerSchema, migrate
 from service.kit.problems import Problem
 from service.settings import Settings
@@ -114,6 +118,8 @@ def serve(
     on_ready: Callable[[str], None] | None = None,
 ) -> int:
     """Run until SIGINT or SIGTERM; returns the exit status. Raises StartError."""
+    if api:
+        check_keys(settings)
     prepare(settings)
     parts = []
     listeners = listen(settings) if api else []
@@ -184,6 +190,27 @@ class _Stop:
             with contextlib.suppress(BlockingIOError):
                 self._near.recv(4096)
         return self._stopped
+
+
+def check_keys(settings: Settings) -> None:
+    """Raise StartError for keys that cannot be read, and for an open port without any."""
+    try:
+        keys = keyring(settings.api_keys.get_secret_value())
+    except KeysInvalid as error:
+        raise StartError(f"SIGMOID_API_KEYS: {error}.") from None
+    if not keys and not settings.allow_open and not _is_loopback(settings.host):
+        raise StartError(
+            f"{settings.host} is reached by others, and there are no keys: everybody could do "
+            "everything. Set SIGMOID_API_KEYS (`sigmoid key` makes one), or, where something else "
+            "guards the port, SIGMOID_ALLOW_OPEN=true."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def prepare(settings: Settings) -> None:
@@ -271,7 +298,7 @@ def exported(settings: Settings) -> dict[str, str]:
         value = getattr(settings, name)
         if value is None:
             continue
-        if name == "database_url":
+        if isinstance(value, SecretStr):
             value = value.get_secret_value()
         elif isinstance(value, list):
             value = json.dumps(value)

@@ -22,7 +22,12 @@ from service.settings import Settings
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
-COMPUTED = {"workers": "processors − 1, at least 1", "allowed_hosts": "[]", "allowed_origins": "[]"}
+COMPUTED = {
+    "workers": "processors − 1, at least 1",
+    "max_predict_requests": "2 × processors",
+    "allowed_hosts": "[]",
+    "allowed_origins": "[]",
+}
 BINARY = ((1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
@@ -35,7 +40,7 @@ def default(name: str, field: FieldInfo) -> str:
     if name in COMPUTED:
         return COMPUTED[name]
     value = field.default
-    if value is None:
+    if value is None or (isinstance(value, SecretStr) and not value.get_secret_value()):
         return "–"
     if name.endswith("_bytes"):
         size, unit = next(pair for pair in BINARY if value % pair[0] == 0)
@@ -109,7 +114,7 @@ def test_every_setting_has_a_reason() -> None:
 
 def test_no_secret_has_a_default_that_a_page_would_show() -> None:
     for field in Settings.model_fields.values():
-        assert not isinstance(field.default, SecretStr)
+        assert not isinstance(field.default, SecretStr) or not field.default.get_secret_value()
 
 
 def test_the_api_page_names_every_route_and_every_kind_of_problem() -> None:

@@ -175,6 +175,25 @@ def demo(
     demo(leave=leave)
 
 
+@app.command(epilog=CODES)
+def key(
+    name: Annotated[str, typer.Argument(help="Whose key: letters, digits, dot, dash.")],
+    scope: Annotated[str, typer.Option(help="read, train or admin; each includes the former.")] = (
+        "train"
+    ),
+) -> None:
+    """Make an API key. Prints the secret, once, and what goes into SIGMOID_API_KEYS."""
+    from service.kit.keys import KeysInvalid, entry, new_secret
+
+    secret = new_secret()
+    try:
+        made = entry(name, scope, secret)
+    except KeysInvalid as error:
+        raise CommandError(f"{error}.", ExitCode.USAGE) from None
+    typer.echo(f"secret, for the caller (SIGMOID_API_KEY): {secret}")
+    typer.echo(f"entry, for the service (SIGMOID_API_KEYS): {made}")
+
+
 @config.command("show", epilog=CODES)
 def config_show(as_json: AsJson = False) -> None:
     """Print every setting, where its value comes from and what it is for. Secrets are masked."""

@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -40,9 +41,13 @@ class Client:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
+        key = os.environ.get("SIGMOID_API_KEY", "").strip()
         # A proxy set for the world outside must not stand between us and our own machine.
         self._http = httpx2.Client(
-            base_url=self.url, timeout=60.0, trust_env=not _is_here(httpx2.URL(self.url).host)
+            base_url=self.url,
+            timeout=60.0,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            trust_env=not _is_here(httpx2.URL(self.url).host),
         )
 
     def __enter__(self) -> "Client":

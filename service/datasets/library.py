@@ -24,7 +24,8 @@ from service.datasets.reading import (
 )
 from service.datasets.samples import Sample
 from service.datasets.schemas import GenerateRequest
-from service.datasets.uploads import Upload, check_room
+from service.datasets.uploads import Upload
+from service.kit.disk import require_room
 from service.kit.ids import new_id
 from service.kit.problems import FieldError, Problem, not_found, pointer
 from service.models.registry import sync_folder
@@ -118,7 +119,7 @@ def _add(
     keep: Keep,
     dataset_id: str | None = None,
 ) -> Stored:
-    check_room(state.settings)
+    require_room(state.settings)
     part = state.settings.folder("tmp") / f"{uuid.uuid4().hex}.parquet"
     try:
         try:

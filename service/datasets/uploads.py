@@ -1,7 +1,6 @@
 """Getting an upload onto the disk: streamed, bounded, and gone again whatever happens."""
 
 import os
-import shutil
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from service.kit.bodies import media_type, too_large
+from service.kit.disk import require_room
 from service.kit.problems import Problem, invalid
 from service.settings import Settings
 
@@ -36,12 +36,13 @@ class Upload:
 @asynccontextmanager
 async def receive(request: Request, settings: Settings) -> AsyncIterator[Upload]:
     """The upload, on disk while the block runs. Raises 400, 413, 415, 422 or 507."""
-    check_room(settings)
     compression = _compression(request)
     limit = settings.max_upload_bytes
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
+    length = int(declared) if declared.isdigit() else 0
+    if length > limit:
         raise too_large(limit)
+    require_room(settings, length)
     path = settings.folder("tmp") / uuid.uuid4().hex
     bounded = Request(request.scope, _Bounded(request, limit).receive)
     try:
@@ -53,12 +54,6 @@ async def receive(request: Request, settings: Settings) -> AsyncIterator[Upload]
         yield Upload(path, filename, content_type, compression)
     finally:
         path.unlink(missing_ok=True)
-
-
-def check_room(settings: Settings) -> None:
-    """Raise 507 before the disk is full, not when it is."""
-    if shutil.disk_usage(settings.data_dir.resolve()).free < settings.min_free_bytes:
-        raise Problem("storage-full", "The disk is nearly full; nothing was stored.")
 
 
 def _compression(request: Request) -> Compression | None:

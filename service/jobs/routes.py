@@ -30,7 +30,6 @@ from service.kit.bodies import documented, json_body
 from service.kit.idempotency import FAILURES, Idempotent, Once
 from service.kit.openapi import answers
 from service.kit.pagination import After, Limit, fetch, page
-from service.kit.problems import Problem
 from service.kit.schemas import Page
 from service.state import State, state_of
 from service.tables import Job
@@ -48,7 +47,8 @@ JobId = Annotated[str, Path(max_length=64, description="Identifier of a job.", e
         200: {"model": JobResponse, "description": "With `Prefer: wait=N`: the job ended in time."},
         **answers(
             "malformed-json", "not-found", "too-large", "unsupported-media-type",
-            "invalid-request", "job-invalid", "job-too-large", "queue-full", *FAILURES,
+            "invalid-request", "job-invalid", "job-too-large", "queue-full", "storage-full",
+            *FAILURES,
         ),
     },
 )  # fmt: skip
@@ -188,10 +188,6 @@ async def stream_job(
 ) -> StreamingResponse:
     """Epochs and state changes the moment they are on disk; a comment every 15 s keeps it open."""
     state = state_of(request)
-    if state.streams >= state.settings.max_streams:
-        raise Problem(
-            "overloaded", "Too many event streams are open.", headers={"Retry-After": "5"}
-        )
     await run_in_threadpool(read, state, job_id)
     cursor = Cursor(job_id, int(last_event_id or 0))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from service.jobs.drain import queue_full
 from service.jobs.log import now, record
 from service.jobs.states import CLAIMABLE, HELD, State
 from service.jobs.transitions import CLIENT, move, passage
@@ -29,8 +30,7 @@ def submit(
 ) -> Job:
     """Put a job into the queue. Raises Problem queue-full; depth is counted in this transaction."""
     if waiting(session) >= max_queued:
-        detail = f"{max_queued} jobs are waiting already."
-        raise Problem("queue-full", detail, headers={"Retry-After": "5"})
+        raise queue_full(session, max_queued)
     message = "The job is in the queue."
     job = Job(
         id=new_id("job"),

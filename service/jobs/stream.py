@@ -62,27 +62,23 @@ async def frames(state: State, cursor: Cursor) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     end = loop.time() + LONGEST_SECONDS
     spoke = loop.time()
-    state.streams += 1
-    try:
-        with state.changes.watch(cursor.job_id) as watch:
-            first = True
-            while not cursor.ended:
-                try:
-                    news = await run_in_threadpool(cursor.news, state, first=first)
-                except Problem:
-                    news = []  # the database is busy or the job was deleted; say so by silence
-                first = first and not news
-                if news:
-                    yield b"".join(news)
-                    spoke = loop.time()
-                if cursor.ended:
-                    return
-                if state.changes.draining or loop.time() > end:
-                    yield b": the service restarts or this stream is old; reconnect\n\n"
-                    return
-                if loop.time() - spoke >= HEARTBEAT_SECONDS:
-                    yield b": still here\n\n"
-                    spoke = loop.time()
-                await watch.changed(state.settings.sweep_seconds)
-    finally:
-        state.streams -= 1
+    with state.changes.watch(cursor.job_id) as watch:
+        first = True
+        while not cursor.ended:
+            try:
+                news = await run_in_threadpool(cursor.news, state, first=first)
+            except Problem:
+                news = []  # the database is busy or the job was deleted; say so by silence
+            first = first and not news
+            if news:
+                yield b"".join(news)
+                spoke = loop.time()
+            if cursor.ended:
+                return
+            if state.changes.draining or loop.time() > end:
+                yield b": the service restarts or this stream is old; reconnect\n\n"
+                return
+            if loop.time() - spoke >= HEARTBEAT_SECONDS:
+                yield b": still here\n\n"
+                spoke = loop.time()
+            await watch.changed(state.settings.sweep_seconds)

@@ -9,6 +9,7 @@ from service.jobs import store
 from service.jobs.resolution import resolve
 from service.jobs.schemas import JobRequest, JobResponse
 from service.jobs.view import view
+from service.kit.disk import require_room
 from service.state import State
 from service.tables import Job
 
@@ -18,8 +19,9 @@ Keep = Callable[[Session, JobResponse], None]
 def submit(state: State, body: JobRequest, keep: Keep | None = None) -> JobResponse:
     """Queue a job and wake the workers. `keep` writes into the same transaction.
 
-    Raises Problem not-found, job-invalid, queue-full.
+    Raises Problem not-found, job-invalid, queue-full, storage-full.
     """
+    require_room(state.settings)
     with state.database.read() as session:
         dataset = datasets.get(session, body.dataset)
     resolution = resolve(body, dataset, state.settings)

@@ -11,7 +11,11 @@ from service.kit.dialects import DIALECTS, Dialect, dialect_of
 from service.kit.problems import CATALOGUE, MEDIA_TYPE
 from service.kit.schemas import ProblemDocument
 
-EVERYWHERE = ("malformed-request", "invalid-request", "internal", "database-busy")
+EVERYWHERE = (
+    "malformed-request", "unauthenticated", "invalid-request", "rate-limited", "internal",
+    "database-busy", "overloaded",
+)  # fmt: skip
+CHANGING = ("insufficient-scope", "cross-origin-blocked")
 
 
 def answers(*slugs: str) -> dict[int | str, dict[str, Any]]:
@@ -60,6 +64,10 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     schemas.update(extra["$defs"])
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
+    document["components"]["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "Where the service has keys."}
+    }
+    document["security"] = [{}, {"key": []}]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             _complete_operation(method, operation)
@@ -68,7 +76,7 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _complete_operation(method: str, operation: dict[str, Any]) -> None:
-    slugs = EVERYWHERE if method == "get" else (*EVERYWHERE, "cross-origin-blocked")
+    slugs = EVERYWHERE if method == "get" else (*EVERYWHERE, *CHANGING)
     responses = operation.setdefault("responses", {})
     validation = responses.get("422", {}).get("content", {})
     if "application/json" in validation and MEDIA_TYPE not in validation:

@@ -62,6 +62,19 @@ CATALOGUE = _catalogue(
         "SIGMOID_ALLOWED_HOSTS.",
     ),
     (
+        "unauthenticated",
+        401,
+        "Key required",
+        "This service asks for an API key, and none or an unknown one came. Send it as "
+        "Authorization: Bearer.",
+    ),
+    (
+        "insufficient-scope",
+        403,
+        "Key not sufficient",
+        "The API key is known but not good for this. The detail names the scope that is.",
+    ),
+    (
         "cross-origin-blocked",
         403,
         "Cross-origin request blocked",
@@ -100,6 +113,13 @@ CATALOGUE = _catalogue(
         "and decide again.",
     ),
     (
+        "request-timeout",
+        408,
+        "Request timeout",
+        "The request did not arrive in time. Send headers and body without pauses; GET /v1/limits "
+        "lists the deadlines.",
+    ),
+    (
         "idempotency-in-progress",
         409,
         "Request in progress",
@@ -111,6 +131,12 @@ CATALOGUE = _catalogue(
         413,
         "Too large",
         "The body is larger than the limit; GET /v1/limits lists them all.",
+    ),
+    (
+        "url-too-long",
+        414,
+        "Address too long",
+        "The address with its query is longer than GET /v1/limits allows.",
     ),
     (
         "unsupported-media-type",
@@ -186,6 +212,19 @@ CATALOGUE = _catalogue(
         429,
         "Queue full",
         "Too many jobs are waiting. Retry after the seconds in Retry-After.",
+    ),
+    (
+        "rate-limited",
+        429,
+        "Too many attempts",
+        "Too many wrong API keys came from this address. Retry after the seconds in Retry-After; "
+        "valid keys are still taken.",
+    ),
+    (
+        "headers-too-large",
+        431,
+        "Headers too large",
+        "The request's headers are too many or too large; GET /v1/limits lists the bounds.",
     ),
     (
         "internal",

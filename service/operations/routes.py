@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
+from starlette.responses import PlainTextResponse
 
 from service.kit.migrations import is_current
 from service.kit.openapi import answers
@@ -11,6 +12,9 @@ from service.kit.schemas import Response
 from service.state import state_of
 
 router = APIRouter(tags=["operations"])
+
+
+LIMITS = ("max_", "min_", "job_memory", "idempotency_", "webhook_", "keep_")
 
 
 class Alive(Response):
@@ -47,11 +51,25 @@ def readyz(request: Request) -> Alive:
     return Alive(status="ready")
 
 
+@router.get(
+    "/metrics",
+    summary="Read the figures",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+def read_metrics(request: Request) -> PlainTextResponse:
+    """All that is counted, summed over the API processes, as Prometheus reads it."""
+    from service.operations import exposition  # its library is loaded where somebody scrapes
+
+    text = exposition.expose(state_of(request))
+    return PlainTextResponse(text, media_type=exposition.CONTENT_TYPE)
+
+
 @router.get("/v1/limits", summary="Show the limits")
 def show_limits(request: Request) -> dict[str, Any]:
     """Every bound that can refuse a request; each can be set by `SIGMOID_<NAME>`."""
     settings = state_of(request).settings
-    return {name: value for name, value in settings.model_dump().items() if name.startswith("max_")}
+    return {name: value for name, value in settings.model_dump().items() if name.startswith(LIMITS)}
 
 
 @router.get("/problems/{slug}", summary="Explain a problem", responses=answers("not-found"))

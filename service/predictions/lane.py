@@ -10,6 +10,7 @@ alike.
 
 import logging
 import re
+import time
 from typing import Any
 
 from fastapi import FastAPI
@@ -17,16 +18,19 @@ from starlette.types import Message, Receive, Scope, Send
 
 from core.errors import DataError
 from service.kit.edge import RAW_SECURITY_HEADERS, knows_host, request_id_for
+from service.kit.keys import Keyring
 from service.models.resolution import REFERENCE, parse_reference
 from service.predictions.answering import SMALL_BYTES, plain_answer
 from service.state import State
 
 _log = logging.getLogger("sigmoid")
 _PATH = re.compile(r"/v1/models/([^/]{1,100})(?:/versions/(" + REFERENCE[1:-1] + r"))?/predict")
+_ROUTE, _VERSION_ROUTE = "/v1/models/{name}/predict", "/v1/models/{name}/versions/{version}/predict"
 _JSON = {b"application/json", b"application/json; charset=utf-8"}
 _ANY = {b"*/*", b"application/json"}
 # The headers that a plain question may have of those that change the answer, and the others.
-_PLAIN = {b"host", b"content-type", b"content-length", b"accept", b"x-request-id", b"x-routing-key"}
+_PLAIN = {b"host", b"content-type", b"content-length", b"accept", b"x-request-id", b"x-routing-key",
+          b"authorization"}  # fmt: skip
 _SPECIAL = {b"origin", b"sec-fetch-site", b"content-encoding", b"transfer-encoding", b"expect",
             b"idempotency-key", b"prefer"}  # fmt: skip
 _MEANINGFUL = _PLAIN | _SPECIAL
@@ -54,6 +58,7 @@ class FastLane:
         if found is None or headers is None:
             await self.app(scope, receive, send)
             return
+        began = time.perf_counter_ns()
         message = await receive()
         body = None
         if message["type"] == "http.request" and not message.get("more_body"):
@@ -70,6 +75,13 @@ class FastLane:
         ]
         await send({"type": "http.response.start", "status": 200, "headers": start})
         await send({"type": "http.response.body", "body": body})
+        self._count(found, time.perf_counter_ns() - began)
+
+    def _count(self, found: re.Match[str], nanoseconds: int) -> None:
+        assert self.held is not None
+        route = _ROUTE if found[2] is None else _VERSION_ROUTE
+        self.held.meter.answered("POST", route, 200, nanoseconds)
+        self.held.meter.predicted(found[1])
 
     def _addressed(self, scope: Scope) -> re.Match[str] | None:
         if scope["type"] != "http" or scope["method"] != "POST" or scope["query_string"]:
@@ -90,6 +102,7 @@ class FastLane:
             and int(length) <= SMALL_BYTES
             and len(headers.get(b"x-routing-key", b"")) <= 256
             and self._knows(headers.get(b"host", b""))
+            and self._admits(headers.get(b"authorization"))
         )
         return headers if is_plain else None
 
@@ -100,6 +113,10 @@ class FastLane:
             if len(self._hosts) < 1000:
                 self._hosts[host] = known
         return bool(known)
+
+    def _admits(self, authorization: bytes | None) -> bool:
+        keys: Keyring = self.app.state.keys
+        return not keys or keys.caller(authorization) is not None  # every scope may ask
 
     def _answer(
         self, found: re.Match[str], headers: dict[bytes, bytes], body: bytes

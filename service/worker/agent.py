@@ -29,6 +29,7 @@ from service.jobs.owners import owner_name
 from service.jobs.queue import Lease
 from service.jobs.states import State
 from service.kit.database import Database
+from service.kit.disk import has_room
 from service.kit.doorbell import Doorbell
 from service.kit.problems import Problem
 from service.models import registry, removal
@@ -108,6 +109,8 @@ class Agent:
         return self.settings.sweep_seconds
 
     def _fill(self) -> None:
+        if not has_room(self.settings):
+            return  # jobs wait until there is space for what they would write
         while not self.stopping and len(self.runs) < self.settings.workers:
             with self.database.read() as session:
                 if not queue.has_waiting(session):

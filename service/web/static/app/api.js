@@ -9,13 +9,37 @@ export class Problem extends Error {
 	}
 }
 
-async function ask(path, options) {
-	let answer;
+/** The API key of this tab, where the service asks for one. */
+const KEY = "sigmoid.key";
+const authorization = () => {
+	const key = sessionStorage.getItem(KEY);
+	return key ? { Authorization: `Bearer ${key}` } : {};
+};
+
+async function send(path, options = {}) {
 	try {
-		answer = await fetch(path, options);
-	} catch {
+		return await fetch(path, { ...options, headers: { ...options.headers, ...authorization() } });
+	} catch (error) {
+		if (error.name === "AbortError") throw error;
 		throw new Problem({ detail: "The service does not answer. Is it running?" });
 	}
+}
+
+let asking;
+/** Ask the person for a key, once for all requests that wait for one. */
+function askForKey() {
+	asking ??= Promise.resolve().then(() => {
+		const key = prompt("This service asks for an API key.")?.trim();
+		if (key) sessionStorage.setItem(KEY, key);
+		setTimeout(() => (asking = undefined), 1000);
+		return Boolean(key);
+	});
+	return asking;
+}
+
+async function ask(path, options) {
+	let answer = await send(path, options);
+	if (answer.status === 401 && (await askForKey())) answer = await send(path, options);
 	const body = await answer.json().catch(() => ({ status: answer.status, title: answer.statusText }));
 	if (!answer.ok) throw new Problem(body);
 	return body;
@@ -63,18 +87,57 @@ export function upload(file) {
 	});
 }
 
-/** Listen to a job until it ends or the returned function is called. The browser reconnects. */
+/** Listen to a job until it ends or the returned function is called. Reconnects by itself. */
 export function listen(id, { onJob, onPoints, onLost }) {
-	const source = new EventSource(`${at("jobs", id)}/stream`);
-	const data = (event) => JSON.parse(event.data);
-	source.addEventListener("snapshot", (event) => onJob(data(event)));
-	source.addEventListener("status", (event) => onJob(data(event).job ?? data(event)));
-	source.addEventListener("epoch", (event) => onPoints(data(event).points));
-	source.addEventListener("done", (event) => {
-		source.close();
-		onJob(data(event));
-	});
-	source.addEventListener("open", () => onLost(false));
-	source.addEventListener("error", () => onLost(true));
-	return () => source.close();
+	const stop = new AbortController();
+	const take = {
+		snapshot: onJob,
+		status: (data) => onJob(data.job ?? data),
+		epoch: (data) => onPoints(data.points),
+		done: onJob,
+	};
+	follow(`${at("jobs", id)}/stream`, stop.signal, take, onLost);
+	return () => stop.abort();
+}
+
+/** Server-sent events by fetch: unlike EventSource it can carry a key. */
+async function follow(path, signal, take, onLost) {
+	let last = "";
+	while (!signal.aborted) {
+		try {
+			const headers = { Accept: "text/event-stream", ...(last && { "Last-Event-ID": last }) };
+			const answer = await send(path, { headers, signal, cache: "no-store" });
+			if (answer.status === 401 && (await askForKey())) continue;
+			if (answer.status === 404) return onLost(true);
+			if (!answer.ok) throw new Problem({ status: answer.status });
+			onLost(false);
+			for await (const event of frames(answer.body)) {
+				last = event.id ?? last;
+				take[event.event]?.(JSON.parse(event.data));
+				if (event.event === "done") return;
+			}
+		} catch {
+			if (signal.aborted) return;
+			onLost(true);
+		}
+		await new Promise((resolve) => setTimeout(resolve, 1000));
+	}
+}
+
+/** The events of a stream: their fields by name; comments have none. */
+async function* frames(body) {
+	const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+	let text = "";
+	for (;;) {
+		const { done, value } = await reader.read();
+		if (done) return;
+		text += value;
+		const whole = text.split("\n\n");
+		text = whole.pop();
+		for (const frame of whole) {
+			const lines = frame.split("\n").filter((line) => line && !line.startsWith(":"));
+			const fields = lines.map((line) => [line.slice(0, line.indexOf(": ")), line.slice(line.indexOf(": ") + 2)]);
+			if (fields.length) yield Object.fromEntries(fields);
+		}
+	}
 }
