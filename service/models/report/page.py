@@ -161,7 +161,7 @@ def _network(card: Card) -> str:
     layers = card.training.network.get("layers") or []
     steps = [
         ("columns", f"{len(card.signature.features):,}"),
-        *((word(str(one.get("activation", ""))), f"{one.get('units', 0):,}") for one in layers),
+        *((_layer(one), f"{one.get('units', 0):,}") for one in layers),
     ]
     labels = card.signature.target.labels
     steps.append(("classes" if labels else "number", f"{len(labels) if labels else 1:,}"))
@@ -179,6 +179,16 @@ def _network(card: Card) -> str:
           if isinstance(value, str)),
     ]  # fmt: skip
     return f'<ol class="chain">{chain}</ol>{_facts(facts)}'
+
+
+def _layer(layer: Json) -> str:
+    """A layer's activation, and what stands beside it."""
+    parts = [word(str(layer.get("activation", "")))]
+    if layer.get("batch_norm"):
+        parts.append("batch norm")
+    if layer.get("dropout"):
+        parts.append(f"dropout {number(float(layer['dropout']))}")
+    return ", ".join(parts)
 
 
 def _number(value: object) -> str | None:

@@ -24,9 +24,12 @@ Description = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def trained(elsewhere: Elsewhere) -> tuple[bytes, dict[str, Any]]:
-    """The file of a model that another service trained, and that service's answer."""
+    """A model as another service exports it, and that service's answer."""
     answer = elsewhere.client.post("/v1/models/m/predict", json={"rows": [ROW]}).json()
-    return elsewhere.file.read_bytes(), answer
+    path = "/v1/models/m/versions/1/export"
+    exported = elsewhere.client.get(path, params={"format": "safetensors"})
+    assert exported.status_code == 200, exported.text
+    return exported.content, answer
 
 
 def send(client: httpx2.Client, content: bytes, name: str = "imported") -> httpx2.Response:
