@@ -1,5 +1,5 @@
 """The few functions that activations are written in: for NumPy arrays here, for compiled scalars
-in `core.compilation`. One expression then serves both.
+in `core.approximations`. One expression then serves both.
 """
 
 from typing import Any
@@ -25,3 +25,8 @@ def tanh(z: Any) -> Any:
 def exp(z: Any) -> Any:
     """e^z; compiled in float32 it is a polynomial good to 2e-7 of the value."""
     return np.exp(z)
+
+
+def log1p(u: Any) -> Any:
+    """ln(1 + u) for u of 0 … 1; compiled in float32 it is a series good to 2e-7."""
+    return np.log1p(u)

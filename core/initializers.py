@@ -1,25 +1,88 @@
-"""Initial weights that keep signals and gradients near their size from layer to layer."""
+"""Initial weights that keep signals and gradients near their size from layer to layer.
+
+One entry in INITIALIZERS is all that a new one takes: the deviation of a weight from the layer's
+inputs n and outputs m, and the shape of the distribution.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.activations import ACTIVATIONS
 from core.network import Floats, Network
 from core.seeding import INIT_STREAM, key, uniform
 
 
-def initialize(network: Network, seed: int, dtype: str) -> Floats:
-    """A parameter vector: weights uniform in ±limit by the activation that follows, biases 0.
+@dataclass(frozen=True)
+class Initializer:
+    """variance: of a weight, from n and m. A uniform distribution spans ±√(3 variance)."""
 
-    Glorot: limit = √(6 / (n_in + n_out)) (Glorot & Bengio 2010, eq. 16).
-    He: limit = √(6 / n_in) (He et al. 2015, eq. 10, as a uniform distribution).
+    name: str
+    variance: Callable[[int, int], float]
+    shape: Literal["uniform", "normal"]
+
+
+def _glorot(n: int, m: int) -> float:
+    return 2.0 / (n + m)  # Glorot & Bengio (2010), equations 12 and 16
+
+
+def _he(n: int, m: int) -> float:
+    return 2.0 / max(1, n)  # He et al. (2015), equation 10
+
+
+def _lecun(n: int, m: int) -> float:
+    return 1.0 / max(1, n)  # LeCun et al., Efficient BackProp (1998), equation 16
+
+
+def _zero(n: int, m: int) -> float:
+    return 0.0
+
+
+INITIALIZERS = {
+    initializer.name: initializer
+    for initializer in (
+        Initializer("glorot_uniform", _glorot, "uniform"),
+        Initializer("glorot_normal", _glorot, "normal"),
+        Initializer("he_uniform", _he, "uniform"),
+        Initializer("he_normal", _he, "normal"),
+        Initializer("lecun_uniform", _lecun, "uniform"),
+        Initializer("lecun_normal", _lecun, "normal"),
+        Initializer("zeros", _zero, "uniform"),
+    )
+}
+AUTO = {"glorot": "glorot_uniform", "he": "he_uniform", "lecun": "lecun_normal"}
+
+
+def initialize(network: Network, seed: int, dtype: str, init: str = "auto") -> Floats:
+    """A parameter vector: weights as `init` draws them, biases 0, batch norm as if not there.
+
+    init: a name in INITIALIZERS, or auto: what suits the activation behind each layer.
     """
     theta = np.zeros(network.parameter_count, dtype=dtype)
-    draws = uniform(key(seed, INIT_STREAM), network.parameter_count)
-    start = 0
-    for (weights, _), name in zip(network.views(theta), network.activations, strict=True):
-        n, m = weights.shape
-        fan = n if ACTIVATIONS[name].init == "he" else n + m
-        limit = np.sqrt(6.0 / max(1, fan))
-        weights[:] = (2.0 * draws[start : start + n * m].reshape(n, m) - 1.0) * limit
-        start += (n + 1) * m
+    stream = key(seed, INIT_STREAM)
+    draws = uniform(stream, 2 * network.learned_count)
+    for layer, block in enumerate(network.blocks(theta)):
+        activation = ACTIVATIONS[network.activations[layer]]
+        chosen = INITIALIZERS[AUTO[activation.init] if init == "auto" else init]
+        count, start = block.weights.size, network.offsets[layer]
+        deviation = np.sqrt(chosen.variance(*block.weights.shape))
+        first = draws[start : start + count]
+        second = draws[network.learned_count + start : network.learned_count + start + count]
+        unit = _normal(first, second) if chosen.shape == "normal" else _uniform(first)
+        block.weights[:] = unit.reshape(block.weights.shape) * deviation
+        if block.scale is not None and block.variance is not None:
+            block.scale[:] = 1.0
+            block.variance[:] = 1.0
     return theta
+
+
+def _uniform(draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray((2.0 * draws - 1.0) * np.sqrt(3.0))
+
+
+def _normal(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Box & Muller (1958)."""
+    return np.asarray(np.sqrt(-2.0 * np.log1p(-first)) * np.cos(2.0 * np.pi * second))

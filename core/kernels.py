@@ -1,146 +1,59 @@
 """The compiled training loop: mini-batch steps, and what is measured at the end of each epoch.
 
 `advance` runs any number of steps and may end in the middle of an epoch: all it needs to go on is
-in the arrays it was given. There is no Python between steps. Products of matrices go to BLAS;
-bias, activation and their gradients are fused around them into loops that vectorise.
+in the arrays it was given. There is no Python between steps. What depends on a choice of the
+user's (activation, loss, optimiser, schedule) is called through its address.
 
-position (int64): EPOCH, STEP, UPDATES, BEST_EPOCH, STALE, STOP. sums (float64): LOSS, SCORE,
-BEST_LOSS.
-A point (float64): train loss, validation loss, train score, validation score, then per layer the
-gradient's norm and the update's size over the weights', then per hidden layer the saturation.
+position, sums, rules and settings are vectors whose entries are named below. A point is one
+epoch's report, as `core.measures` lays it out.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from core.activations import ACTIVATIONS, Activation
-from core.compilation import dispatch, entry, inner, keep_apart, summing
-from core.losses import LOSSES
-from core.optimizers import OPTIMIZERS
-from core.seeding import GAMMA, S32, mix
+from core.compilation import call, entry, inner, keep_apart
+from core.layout import DELTA, OUT
+from core.measures import (
+    LEARNING_RATE,
+    TRAIN_LOSS,
+    TRAIN_SCORE,
+    VALIDATION_LOSS,
+    VALIDATION_SCORE,
+    broken_layer,
+    is_sampled,
+    measure_gradient,
+    measure_update,
+    report,
+)
+from core.passes import _mix as mixed
+from core.passes import (
+    backward_pass,
+    copy,
+    draw_mask,
+    dropout_key,
+    evaluate,
+    fill,
+    forward_pass,
+    judge_rows,
+    part,
+    stream,
+)
+from core.regularization import average, clip, decay, is_finite, penalize, penalty, shorten_units
+from core.routines import FACTOR, OBSERVE
+from core.seeding import GAMMA, S32
 
-EPOCH, STEP, UPDATES, BEST_EPOCH, STALE, STOP = range(6)
-LOSS, SCORE, BEST_LOSS = range(3)
-RUNNING, EPOCHS_DONE, STOPPED_EARLY, DIVERGED = range(4)
-SATURATED = 0.05  # a slope below this share of the steepest passes next to no gradient
-
-_mix = inner(mix)
-
-
-def _forward_loop(activation: Activation) -> Callable[..., None]:
-    value = inner(activation.value)
-
-    def loop(z: Any, biases: Any, a: Any) -> None:
-        rows, units = z.shape
-        for i in range(rows):
-            for j in range(units):
-                total = z[i, j] + biases[j]
-                z[i, j] = total
-                a[i, j] = value(total)
-
-    return loop
-
-
-def _backward_loop(activation: Activation) -> Callable[..., None]:
-    slope = inner(activation.slope)
-
-    def loop(z: Any, a: Any, delta: Any) -> None:
-        rows, units = z.shape
-        for i in range(rows):
-            for j in range(units):
-                delta[i, j] *= slope(z[i, j], a[i, j])
-
-    return loop
-
-
-def _saturation_loop(activation: Activation) -> Callable[..., Any]:
-    slope = inner(activation.slope)
-    bound = SATURATED * activation.steepest
-
-    def loop(z: Any, a: Any) -> Any:
-        rows, units = z.shape
-        flat = 0
-        for i in range(rows):
-            for j in range(units):
-                flat += 1 if abs(slope(z[i, j], a[i, j])) < bound else 0
-        return flat / (rows * units)
-
-    return loop
-
-
-_forward = dispatch([_forward_loop(activation) for activation in ACTIVATIONS.values()])
-_backward = dispatch([_backward_loop(activation) for activation in ACTIVATIONS.values()])
-_saturation = dispatch([_saturation_loop(activation) for activation in ACTIVATIONS.values()])
-_loss = dispatch([loss.loop for loss in LOSSES.values()])
-_update = dispatch([optimizer.loop for optimizer in OPTIMIZERS.values()])
-
-
-@inner
-def _weights(theta: Any, sizes: Any, offsets: Any, layer: int) -> Any:
-    n, m = sizes[layer], sizes[layer + 1]
-    return theta[offsets[layer] : offsets[layer] + n * m].reshape(n, m)
-
-
-@inner
-def _biases(theta: Any, sizes: Any, offsets: Any, layer: int) -> Any:
-    start = offsets[layer] + sizes[layer] * sizes[layer + 1]
-    return theta[start : start + sizes[layer + 1]]
-
-
-@inner
-def _part(buffer: Any, starts: Any, sizes: Any, layer: int, rows: int) -> Any:
-    """Rows × units of a layer's place in a buffer that holds all layers."""
-    m = sizes[layer + 1]
-    return buffer[starts[layer] : starts[layer] + rows * m].reshape(rows, m)
-
-
-@inner
-def _forward_pass(
-    x: Any, theta: Any, z: Any, a: Any, sizes: Any, offsets: Any, starts: Any, codes: Any
-) -> None:
-    keep_apart()
-    rows = x.shape[0]
-    source = x
-    for layer in range(codes.size):
-        sums = _part(z, starts, sizes, layer, rows)
-        np.dot(source, _weights(theta, sizes, offsets, layer), sums)
-        out = _part(a, starts, sizes, layer, rows)
-        _forward(codes[layer], sums, _biases(theta, sizes, offsets, layer), out)
-        source = out
-
-
-@inner
-def _backward_pass(
-    x: Any,
-    theta: Any,
-    gradient: Any,
-    z: Any,
-    a: Any,
-    delta: Any,
-    sizes: Any,
-    offsets: Any,
-    starts: Any,
-    codes: Any,
-) -> None:
-    """From ∂L/∂z of the last layer, in delta, to the gradient."""
-    keep_apart()
-    rows = x.shape[0]
-    for layer in range(codes.size - 1, -1, -1):
-        d = _part(delta, starts, sizes, layer, rows)
-        source = _part(a, starts, sizes, layer - 1, rows) if layer > 0 else x
-        np.dot(source.T, d, _weights(gradient, sizes, offsets, layer))
-        bias_gradient = _biases(gradient, sizes, offsets, layer)
-        _fill(bias_gradient, 0)
-        for i in range(rows):
-            for j in range(d.shape[1]):
-                bias_gradient[j] += d[i, j]
-        if layer > 0:
-            below = _part(delta, starts, sizes, layer - 1, rows)
-            np.dot(d, _weights(theta, sizes, offsets, layer).T, below)
-            sums = _part(z, starts, sizes, layer - 1, rows)
-            _backward(codes[layer - 1], sums, source, below)
+EPOCH, STEP, UPDATES, BEST_EPOCH, STALE, STOP, BROKEN, POSITIONS = range(8)
+LOSS, SCORE, BEST, TALLY = range(4)  # the tally of core.measures follows
+RUNNING, EPOCHS_DONE, STOPPED_EARLY, DIVERGED, TARGET_REACHED = range(5)
+# rules (int64): addresses, counts, and the index in a point of what is monitored
+LOSS_AT, OPTIMIZER_AT, SCHEDULE_AT, BATCH, EPOCHS, PATIENCE = range(6)
+START_EPOCH, MONITOR, LOWEST, SAMPLES, SEARCHES, LEARNED, RULES = range(6, 13)
+# settings (float64)
+RATE, WARMUP, L1, L2, DECAY, CLIP_VALUE, CLIP_LAYER, CLIP = range(8)
+MAX_NORM, AVERAGE, MIN_DELTA, SIGN, TARGET, INPUT_DROPOUT, SETTINGS = range(8, 15)
+SUFFICIENT = 1e-4  # of the fall that the slope promises (Nocedal & Wright 2006, equation 3.4)
+MOST_HALVINGS = 20
 
 
 @inner
@@ -148,18 +61,11 @@ def _shuffle(order: Any, seed: Any, epoch: int) -> None:
     """The same order as `core.seeding.permutation`."""
     for i in range(order.size):
         order[i] = i
-    start = _stream(seed, epoch)
+    start = stream(seed, epoch)
     for i in range(order.size - 1, 0, -1):
-        word = _mix(start + np.uint64(i + 1) * GAMMA) >> S32
+        word = mixed(start + np.uint64(i + 1) * GAMMA) >> S32
         j = np.int64((word * np.uint64(i + 1)) >> S32)
         order[i], order[j] = order[j], order[i]
-
-
-@inner
-def _stream(seed: Any, epoch: int) -> Any:
-    high = _mix(seed + GAMMA)
-    low = _mix(np.uint64(epoch) + GAMMA)
-    return _mix(high ^ (low * GAMMA))
 
 
 @inner
@@ -171,118 +77,63 @@ def _gather(rows: Any, order: Any, start: int, batch: Any) -> None:
             batch[i, j] = rows[row, j]
 
 
-@summing
-def _norm(values: Any) -> Any:
-    total = 0.0
+@inner
+def _drop_inputs(inputs: Any, work: Any, key: Any, dropout: float) -> None:
+    """work: scratch of the inputs' size."""
+    keep_apart()
+    values = inputs.reshape(inputs.size)
+    mask = work[: values.size]
+    draw_mask(mask, key, dropout)
     for i in range(values.size):
-        total += values[i] * values[i]
-    return np.sqrt(total)
+        values[i] *= mask[i]
 
 
 @inner
-def _fill(values: Any, value: Any) -> None:
-    for i in range(values.size):
-        values[i] = value
+def _rate(position: Any, rules: Any, settings: Any, options: Any, plateau: Any, steps: int) -> Any:
+    """The learning rate of the next update."""
+    rate, t = settings[RATE], position[UPDATES]
+    if rules[SCHEDULE_AT] != 0:
+        total = steps * rules[EPOCHS]
+        rate *= call(rules[SCHEDULE_AT], (FACTOR, t, steps, total, 0.0, options, plateau))
+    if t < settings[WARMUP]:
+        rate *= (t + 1) / settings[WARMUP]
+    return rate
 
 
 @inner
-def _copy(values: Any, to: Any) -> None:
-    """Assignment to a slice would compile Numba's broadcasting and its messages, seconds of it."""
-    for i in range(values.size):
-        to[i] = values[i]
-
-
-@inner
-def _evaluate(
+def _search(
+    loss: float,
+    theta: Any,
+    before: Any,
+    gradient: Any,
+    slots: Any,
+    memory: Any,
     x: Any,
     y: Any,
-    theta: Any,
-    z: Any,
-    a: Any,
-    delta: Any,
-    sizes: Any,
-    offsets: Any,
-    starts: Any,
-    codes: Any,
-    loss_code: int,
-) -> Any:
-    """Sums of loss and score over all rows."""
-    keep_apart()
-    loss_sum, score_sum = 0.0, 0.0
-    last = codes.size - 1
-    units = 0
-    for layer in range(codes.size):
-        units += sizes[layer + 1]
-    chunk = z.size // units
-    for start in range(0, x.shape[0], chunk):
-        rows = min(chunk, x.shape[0] - start)
-        _forward_pass(x[start : start + rows], theta, z, a, sizes, offsets, starts, codes)
-        logits = _part(a, starts, sizes, last, rows)
-        scratch = _part(delta, starts, sizes, last, rows)
-        loss, score = _loss(loss_code, logits, y[start : start + rows], scratch)
-        loss_sum += loss
-        score_sum += score
-    return loss_sum, score_sum
-
-
-@inner
-def _measure_gradient(
-    point: Any,
-    gradient: Any,
-    z: Any,
-    a: Any,
-    rows: int,
-    sizes: Any,
-    offsets: Any,
-    starts: Any,
-    codes: Any,
+    w: Any,
+    work: Any,
+    table: Any,
+    knobs: Any,
+    rules: Any,
+    settings: Any,
+    p: Any,
+    per_row: Any,
 ) -> None:
-    """Each layer's gradient norm, and each hidden layer's saturation."""
+    """Halve the step until the loss of all rows falls enough (Armijo). slots[1]: the direction."""
     keep_apart()
-    layers = codes.size
-    for layer in range(layers):
-        stop = offsets[layer] + (sizes[layer] + 1) * sizes[layer + 1]
-        point[4 + layer] = _norm(gradient[offsets[layer] : stop])
-    for layer in range(layers - 1):
-        sums, out = _part(z, starts, sizes, layer, rows), _part(a, starts, sizes, layer, rows)
-        point[4 + 2 * layers + layer] = _saturation(codes[layer], sums, out)
-
-
-@summing
-def _measure_update(point: Any, theta: Any, before: Any, sizes: Any, offsets: Any) -> None:
-    """Size of each layer's update over the size of its weights, ‖Δθ‖/‖θ‖."""
-    keep_apart()
-    layers = offsets.size
-    for layer in range(layers):
-        first = offsets[layer]
-        stop = first + (sizes[layer] + 1) * sizes[layer + 1]
-        moved = 0.0
-        for i in range(first, stop):
-            difference = theta[i] - before[i]
-            moved += difference * difference
-        size = _norm(before[first:stop])
-        point[4 + layers + layer] = np.sqrt(moved) / size if size > 0.0 else 0.0
-
-
-@inner
-def _penalize(theta: Any, gradient: Any, sizes: Any, offsets: Any, l2: float) -> None:
-    """Add the gradient of l2/2 ‖W‖²."""
-    keep_apart()
-    decay = theta.dtype.type(l2)
-    for layer in range(offsets.size):
-        for i in range(offsets[layer], offsets[layer] + sizes[layer] * sizes[layer + 1]):
-            gradient[i] += decay * theta[i]
-
-
-@inner
-def _clip(gradient: Any, largest: float) -> None:
-    """Shorten the gradient to the largest norm."""
-    keep_apart()
-    norm = _norm(gradient)
-    if norm > largest:
-        factor = gradient.dtype.type(largest / norm)
-        for i in range(gradient.size):
-            gradient[i] *= factor
+    direction, slope = slots[1], 0.0
+    for i in range(direction.size):
+        slope += direction[i] * gradient[i]
+    start = loss + penalty(before, table, settings[L1], settings[L2])
+    for _ in range(MOST_HALVINGS):
+        found, _ = evaluate(x, y, w, theta, work, table, knobs, rules[LOSS_AT], p, per_row)
+        found = found / x.shape[0] + penalty(theta, table, settings[L1], settings[L2])
+        if found <= start + SUFFICIENT * memory[2] * slope:
+            return
+        memory[2] /= 2.0
+        length = theta.dtype.type(memory[2])
+        for i in range(direction.size):
+            theta[i] = before[i] + length * direction[i]
 
 
 @inner
@@ -290,26 +141,27 @@ def _judge(
     monitored: float,
     position: Any,
     sums: Any,
-    theta: Any,
+    judged: Any,
     best: Any,
-    min_delta: float,
-    patience: int,
-    epochs: int,
+    rules: Any,
+    settings: Any,
 ) -> None:
     """Count a finished epoch, remember the best, and see whether it is the last."""
     keep_apart()
     position[EPOCH] += 1
     position[STEP] = 0
-    if position[BEST_EPOCH] == 0 or monitored < sums[BEST_LOSS] - min_delta:
-        sums[BEST_LOSS] = monitored
+    if position[BEST_EPOCH] == 0 or monitored < sums[BEST] - settings[MIN_DELTA]:
+        sums[BEST] = monitored
         position[BEST_EPOCH] = position[EPOCH]
         position[STALE] = 0
-        _copy(theta, best)
-    else:
+        copy(judged, best)
+    elif position[EPOCH] > rules[START_EPOCH]:
         position[STALE] += 1
-        if patience > 0 and position[STALE] >= patience:
+        if rules[PATIENCE] > 0 and position[STALE] >= rules[PATIENCE]:
             position[STOP] = STOPPED_EARLY
-    if position[EPOCH] >= epochs and position[STOP] == RUNNING:
+    if monitored <= settings[TARGET]:
+        position[STOP] = TARGET_REACHED
+    if position[EPOCH] >= rules[EPOCHS] and position[STOP] == RUNNING:
         position[STOP] = EPOCHS_DONE
 
 
@@ -322,95 +174,139 @@ def advance(  # noqa: C901, compiled code pays for calls with arrays in and out
     gradient: Any,
     before: Any,
     slots: Any,
+    memory: Any,
+    plateau: Any,
+    averaged: Any,
     kept: Any,
     best: Any,
     x: Any,
     y: Any,
+    w: Any,
     xv: Any,
     yv: Any,
+    wv: Any,
     order: Any,
     xb: Any,
     yb: Any,
-    z: Any,
-    a: Any,
-    delta: Any,
-    sizes: Any,
+    wb: Any,
+    work: Any,
+    per_row: Any,
+    table: Any,
+    knobs: Any,
     offsets: Any,
-    starts: Any,
-    codes: Any,
-    loss_code: int,
-    optimizer_code: int,
+    rules: Any,
+    settings: Any,
     hyper: Any,
-    l2: float,
-    clip: float,
-    min_delta: float,
-    patience: int,
-    epochs: int,
+    p: Any,
+    options: Any,
     seed: Any,
     scores: Any,
     points: Any,
 ) -> int:
     """Train for up to `steps` mini-batches or until the points are full; returns epochs finished.
 
-    xb, yb: one batch's rows. order[0] < 0 asks for the present epoch's order. scores: (2, 2), of
-    training and validation rows; a score is scores[0] + scores[1] * sum. clip and patience are off
-    when 0. Everything that changes is an array that was given.
+    xb, yb, wb: one batch's rows. order[0] < 0 asks for the present epoch's order. scores: (2, 2),
+    of training and validation rows; a score is scores[0] + scores[1] * sum. w and wv are empty
+    where all rows weigh the same. Everything that changes is an array that was given.
     """
-    layers, batch = codes.size, xb.shape[0]
-    finished = 0
+    batch, finished, learned = rules[BATCH], 0, rules[LEARNED]
+    epoch_steps = -(-order.size // batch)
+    last = table.shape[0] - 1
+    tally = sums[TALLY:]
+    clips = settings[CLIP_VALUE] + settings[CLIP_LAYER] + settings[CLIP] > 0.0
     for _ in range(steps):
         if position[STOP] != RUNNING or finished == points.shape[0]:
             break
-        if position[STEP] == 0 or order[0] < 0:
-            _shuffle(order, seed, position[EPOCH] + 1)
-        if position[STEP] == 0:
+        step, epoch = position[STEP], position[EPOCH] + 1
+        if step == 0 or order[0] < 0:
+            _shuffle(order, seed, epoch)
+        if step == 0:
             sums[LOSS], sums[SCORE] = 0.0, 0.0
-        start = position[STEP] * batch
+            fill(tally, 0.0)
+        start = step * batch
         rows = min(batch, order.size - start)
-        inputs, targets = xb[:rows], yb[:rows]
+        inputs, targets, weights = xb[:rows], yb[:rows], wb
         _gather(x, order, start, inputs)
         _gather(y, order, start, targets)
-        _forward_pass(inputs, theta, z, a, sizes, offsets, starts, codes)
-        d = _part(delta, starts, sizes, layers - 1, rows)
-        loss, score = _loss(loss_code, _part(a, starts, sizes, layers - 1, rows), targets, d)
+        if w.size > 0:
+            weights = wb[:rows]
+            for i in range(rows):
+                weights[i] = w[order[start + i]]
+        if settings[INPUT_DROPOUT] > 0.0:
+            _drop_inputs(inputs, work, dropout_key(seed, epoch, step, 0), settings[INPUT_DROPOUT])
+        forward_pass(inputs, theta, work, table, knobs, True, seed, epoch, step)
+        loss, score = judge_rows(targets, weights, work, table, rules[LOSS_AT], p, per_row)
         sums[LOSS] += loss
         sums[SCORE] += score
-        share = theta.dtype.type(1.0 / rows)
+        d = part(work, table[last, DELTA], rows, table[last, OUT])
         for i in range(rows):
+            weight = weights[i] if w.size > 0 else 1.0
+            share = theta.dtype.type(weight / rows)
             for j in range(d.shape[1]):
                 d[i, j] *= share
-        _backward_pass(inputs, theta, gradient, z, a, delta, sizes, offsets, starts, codes)
-        point = points[finished]
-        ends_epoch = start + rows == order.size
-        if ends_epoch:
-            _measure_gradient(point, gradient, z, a, rows, sizes, offsets, starts, codes)
-            _copy(theta, before)
-        if l2 > 0.0:
-            _penalize(theta, gradient, sizes, offsets, l2)
-        if clip > 0.0:
-            _clip(gradient, clip)
+        backward_pass(inputs, theta, gradient, work, table, knobs, rules[LOWEST])
+        sampled = is_sampled(step, epoch_steps, rules[SAMPLES])
+        if sampled:
+            measure_gradient(tally, gradient, work, rows, table, knobs, offsets)
+        if sampled or rules[SEARCHES] == 1:
+            copy(theta, before)
+        if settings[L1] + settings[L2] > 0.0:
+            penalize(theta, gradient, table, settings[L1], settings[L2])
+        if clips:
+            clip(gradient, offsets, settings[CLIP_VALUE], settings[CLIP_LAYER], settings[CLIP])
+        hyper[0] = _rate(position, rules, settings, options, plateau, epoch_steps)
+        if settings[DECAY] > 0.0:
+            decay(theta, table, hyper[0] * settings[DECAY])
         position[UPDATES] += 1
-        _update(optimizer_code, theta, gradient, slots, hyper, position[UPDATES])
-        position[STEP] += 1
+        call(
+            rules[OPTIMIZER_AT],
+            (theta, gradient, slots, hyper, memory, learned, position[UPDATES]),
+        )
         healthy = np.isfinite(sums[LOSS])
-        if ends_epoch:
-            _measure_update(point, theta, before, sizes, offsets)
-            point[0] = sums[LOSS] / order.size
-            point[2] = scores[0, 0] + scores[0, 1] * sums[SCORE]
-            monitored = point[0]
-            if xv.shape[0] > 0:
-                loss, score = _evaluate(
-                    xv, yv, theta, z, a, delta, sizes, offsets, starts, codes, loss_code
+        if rules[SEARCHES] == 1 and healthy:
+            _search(
+                loss / rows, theta, before, gradient, slots, memory, x, y, w, work, table, knobs,
+                rules, settings, p, per_row,
+            )  # fmt: skip
+        if settings[MAX_NORM] > 0.0:
+            shorten_units(theta, work, table, settings[MAX_NORM])
+        judged = theta
+        if settings[AVERAGE] > 0.0:
+            judged = averaged
+            average(theta, averaged, settings[AVERAGE], position[UPDATES])
+        if sampled:
+            measure_update(tally, theta, before, offsets)
+        position[STEP] += 1
+        if not healthy:
+            position[BROKEN] = broken_layer(work, gradient, theta, rows, table, offsets)
+        ends_epoch = start + rows == order.size
+        if ends_epoch and healthy:
+            point = points[finished]
+            report(point, tally, table)
+            point[TRAIN_LOSS] = sums[LOSS] / order.size
+            point[TRAIN_SCORE] = scores[0, 0] + scores[0, 1] * sums[SCORE]
+            point[LEARNING_RATE] = hyper[0]
+            healthy = is_finite(theta)
+            if xv.shape[0] > 0 and healthy:
+                loss, score = evaluate(
+                    xv, yv, wv, judged, work, table, knobs, rules[LOSS_AT], p, per_row
                 )
-                point[1] = loss / xv.shape[0]
-                point[3] = scores[1, 0] + scores[1, 1] * score
-                monitored = point[1]
-            healthy = healthy and np.isfinite(monitored) and np.isfinite(_norm(theta))
+                point[VALIDATION_LOSS] = loss / xv.shape[0]
+                point[VALIDATION_SCORE] = scores[1, 0] + scores[1, 1] * score
+                healthy = np.isfinite(loss)
+            if not healthy:
+                position[BROKEN] = broken_layer(work, gradient, theta, 1, table, offsets)
         if not healthy:
             position[STOP] = DIVERGED
-            _copy(kept, theta)
+            copy(kept, theta)
         elif ends_epoch:
-            _copy(theta, kept)
+            copy(judged, kept)
+            monitored = settings[SIGN] * points[finished, rules[MONITOR]]
             finished += 1
-            _judge(monitored, position, sums, theta, best, min_delta, patience, epochs)
+            if rules[SCHEDULE_AT] != 0:
+                call(
+                    rules[SCHEDULE_AT],
+                    (OBSERVE, 0, epoch_steps, 0, monitored, options, plateau),
+                )
+            _judge(monitored, position, sums, judged, best, rules, settings)
     return finished

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from core.activations import ACTIVATIONS
 
 Floats = NDArray[np.floating[Any]]
-Link = Literal["identity", "sigmoid", "softmax"]
+Link = Literal["identity", "exp", "sigmoid", "softmax"]
+MOST_LOG = 30.0  # e^30 is the most that a link answers
 
 
 BATCH_NORM_EPSILON = 1e-5  # added to a variance, as Ioffe & Szegedy (2015) and torch do
+BATCH_NORM_MOMENTUM = 0.1  # by which running statistics follow those of a batch, as in torch
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ class Network:
     layer's biases, and behind all that is learned the running mean and variance of each batch
     norm. The biases of a layer without are there, and 0.
     link: how the last layer's sums become the answer (the inverse link of a generalised linear
-    model): identity for numbers, sigmoid for two classes or several labels, softmax for more.
+    model): identity for numbers, exp for counts, sigmoid for two classes or several labels,
+    softmax for more classes.
     input_dropout: share of the inputs that a training step leaves out.
     """
 
@@ -202,6 +205,8 @@ def apply_link(link: Link, logits: Floats) -> Floats:
     """Turn sums into answers, without overflow for any of them."""
     if link == "identity":
         return logits
+    if link == "exp":
+        return cast(Floats, np.exp(np.minimum(logits, logits.dtype.type(MOST_LOG))))
     if link == "sigmoid":
         return cast(Floats, ACTIVATIONS["sigmoid"].value(logits))
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))

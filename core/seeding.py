@@ -16,6 +16,7 @@ Bits = NDArray[np.uint64]
 
 INIT_STREAM = 1 << 62  # epochs count from 1 and never come near
 SPLIT_STREAM = INIT_STREAM + 1
+DROPOUT_STREAM = INIT_STREAM + (1 << 32)  # and one for each layer
 
 
 def mix(z: Bits) -> Bits:
@@ -55,3 +56,20 @@ def permutation(seed: int, stream: int, count: int) -> NDArray[np.int64]:
         j = int(words[i]) * (i + 1) >> 32
         order[i], order[j] = order[j], order[i]
     return order
+
+
+def mask(start: np.uint64, count: int, dropout: float) -> NDArray[np.float64]:
+    """Dropout's factors (count,): 0 for a share of `dropout`, else 1/(1 - dropout).
+
+    Each word gives two draws of 32 bits, the lower first.
+    """
+    words = bits(start, (count + 1) // 2)
+    halves = np.stack((words & np.uint64(0xFFFFFFFF), words >> S32), axis=1).ravel()[:count]
+    stays = halves >= np.uint64(dropout * 2.0**32)
+    return np.where(stays, 1.0 / (1.0 - dropout), 0.0)
+
+
+def dropout_key(seed: int, epoch: int, step: int, layer: int) -> np.uint64:
+    """The stream of one layer's mask in one step; the inputs are layer 0."""
+    of_layer = key(seed, DROPOUT_STREAM + layer)
+    return key(int(key(int(of_layer), epoch)), step)

@@ -1,83 +1,48 @@
 """Fitting a network: a run that goes on by steps, reports epochs, and resumes anywhere."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 
-from core import kernels
-from core.activations import CODES as ACTIVATION_CODES
+from core import kernels, measures, routines
+from core.epochs import Epoch, histograms, spread
 from core.initializers import initialize
-from core.losses import CODES as LOSS_CODES
+from core.layout import TRAINED, lay_out
 from core.losses import LOSSES
 from core.network import Floats, Layer, Network
-from core.optimizers import CODES as OPTIMIZER_CODES
-from core.optimizers import OPTIMIZERS
+from core.optimizers import HYPER, MEMORY, OPTIMIZERS
+from core.recipe import Recipe
+from core.schedules import MEMORY as SCHEDULE_MEMORY
+from core.schedules import SCHEDULES
 
-StopReason = Literal["epochs", "early_stopping", "diverged"]
+__all__ = ["Epoch", "Fit", "Recipe", "StopReason", "fit", "samples", "warm"]
+
+StopReason = Literal["epochs", "early_stopping", "target", "diverged"]
 _STOP_REASONS: dict[int, StopReason] = {
     kernels.EPOCHS_DONE: "epochs",
     kernels.STOPPED_EARLY: "early_stopping",
     kernels.DIVERGED: "diverged",
+    kernels.TARGET_REACHED: "target",
 }
 _EVALUATION_ROWS = 256  # rows at once where nothing is learned from them
 _POINTS = 256  # epochs a call of the kernel can report
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train.
-
-    l2: added to the loss as l2/2 ‖W‖² per step, biases left alone. clip: the largest global norm
-    of a gradient (Pascanu et al. 2013). patience: epochs without a validation loss lower by
-    min_delta (training loss where there is no validation) until training stops and the best
-    epoch's weights come back; None trains to the end and keeps the last.
-    """
-
-    loss: str
-    optimizer: str = "adam"
-    learning_rate: float = 0.003
-    momentum: float = 0.9
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    epochs: int = 200
-    batch_size: int = 32
-    l2: float = 0.0
-    clip: float | None = None
-    patience: int | None = None
-    min_delta: float = 0.0
-    seed: int = 0
-    dtype: Literal["float32", "float64"] = "float32"
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one pass over the training rows measured.
-
-    Training loss and score are means over the epoch's batches, while the weights moved. Gradient
-    norms and update ratios (‖Δθ‖/‖θ‖) are per layer, of the epoch's last batch; saturation is per
-    hidden layer, the share of activations whose slope is below 5% of the steepest possible.
-    """
-
-    epoch: int
-    train_loss: float
-    validation_loss: float | None
-    train_score: float
-    validation_score: float | None
-    learning_rate: float
-    gradient_norms: tuple[float, ...]
-    update_ratio: tuple[float, ...]
-    saturation: tuple[float, ...]
+_MONITORS = {
+    "train_loss": (measures.TRAIN_LOSS, 1.0),
+    "validation_loss": (measures.VALIDATION_LOSS, 1.0),
+    "train_score": (measures.TRAIN_SCORE, -1.0),
+    "validation_score": (measures.VALIDATION_SCORE, -1.0),
+}
 
 
 class Fit:
     """One training run.
 
-    x: (rows, inputs) and y: (rows, outputs), C-order, in the recipe's dtype; for categorical
-    cross-entropy y is (rows, 1), the class index. validation: such a pair, or None.
+    x: (rows, inputs) and y: (rows, outputs), C-order, in the recipe's dtype; for the categorical
+    losses y is (rows, 1), the class index, and for quantiles (rows, 1). validation: such a pair,
+    or None. weights, validation_weights: (rows,), what each row counts for, in any unit.
     theta: initial parameters; drawn from the seed when None. state: from `state()` of an equal
     run, to continue it to the very same bytes.
     """
@@ -90,6 +55,8 @@ class Fit:
         y: Floats,
         *,
         validation: tuple[Floats, Floats] | None = None,
+        weights: Floats | None = None,
+        validation_weights: Floats | None = None,
         theta: Floats | None = None,
         state: bytes | None = None,
     ) -> None:
@@ -100,40 +67,94 @@ class Fit:
             validation = self._x[:0], self._y[:0]
         self._xv = np.ascontiguousarray(validation[0], kind)
         self._yv = np.ascontiguousarray(validation[1], kind)
-        rows, count = len(self._x), network.parameter_count
-        if rows == 0:
-            raise ValueError("training needs at least one row")
+        self._w = _relative(weights, len(self._x))
+        self._wv = _relative(validation_weights, len(self._xv))
+        self._validated = len(self._xv) > 0
+        self._p = LOSSES[recipe.loss].parameters(dict(recipe.loss_options))
+        if recipe.loss == "quantile" and len(self._p) != network.outputs:
+            raise ValueError("a network for quantiles has one output for each")
+        rows = len(self._x)
         self._batch = min(recipe.batch_size, rows)
+        _check(network, recipe, rows, self._batch, self._validated)
         self.steps_per_epoch = -(-rows // self._batch)
-
-        self._position = np.zeros(6, np.int64)
-        self._sums = np.zeros(3, np.float64)
-        first = initialize(network, recipe.seed, recipe.dtype) if theta is None else theta
-        self._theta = np.array(first, kind)
-        self._slots = np.zeros((OPTIMIZERS[recipe.optimizer].slots, count), kind)
-        self._kept, self._best = self._theta.copy(), self._theta.copy()
+        self._remember(theta)
         if state is not None:
             self._restore(state)
+        self._prepare(rows, kind)
 
-        self._gradient, self._before = np.zeros(count, kind), np.zeros(count, kind)
-        self._order = np.full(rows, -1, np.int64)
-        self._sizes = np.array(network.sizes, np.int64)
-        units = self._sizes[1:]
-        parameters = (self._sizes[:-1] + 1) * units
-        self._offsets = np.concatenate([[0], np.cumsum(parameters)[:-1]]).astype(np.int64)
+    def _remember(self, theta: Floats | None) -> None:
+        """Make all that a state holds."""
+        network, recipe = self.network, self.recipe
+        if theta is None:
+            theta = initialize(network, recipe.seed, recipe.dtype, recipe.init)
+        hidden = sum(layer.units for layer in network.layers)
+        slots = OPTIMIZERS[recipe.optimizer].slots
+        self._position = np.zeros(kernels.POSITIONS, np.int64)
+        self._sums = np.zeros(kernels.TALLY + 3 * len(network.activations) + hidden)
+        self._memory, self._plateau = np.zeros(MEMORY), np.zeros(SCHEDULE_MEMORY)
+        self._theta = np.array(theta, recipe.dtype)
+        self._slots = np.zeros((slots, network.learned_count), recipe.dtype)
+        self._kept, self._best = self._theta.copy(), self._theta.copy()
+        self._averaged = self._theta.copy() if recipe.average else self._theta[:0].copy()
+
+    def _prepare(self, rows: int, kind: np.dtype[Any]) -> None:
+        """Make all that the kernel needs besides: places, buffers, and numbers for choices."""
+        network, recipe = self.network, self.recipe
         at_once = max(self._batch, min(len(self._xv), _EVALUATION_ROWS))
-        self._starts = at_once * np.concatenate([[0], np.cumsum(units)[:-1]]).astype(np.int64)
-        self._codes = np.array([ACTIVATION_CODES[name] for name in network.activations], np.int64)
-        self._z, self._a, self._delta = (np.zeros(at_once * units.sum(), kind) for _ in range(3))
+        addresses = tuple(routines.activation(name, recipe.dtype) for name in network.activations)
+        layout = lay_out(network, at_once, addresses, frozenset(recipe.frozen))
+        self._table, self._knobs = layout.table, layout.knobs
+        self._work = np.zeros(max(layout.size, self._batch * network.inputs), kind)
+        self._per_row = np.zeros((2, at_once))
+        self._gradient = np.zeros(network.learned_count, kind)
+        self._before = np.zeros(network.parameter_count, kind)
+        self._order = np.full(rows, -1, np.int64)
         self._xb = np.zeros((self._batch, network.inputs), kind)
         self._yb = np.zeros((self._batch, self._y.shape[1]), kind)
-        self._hyper = np.array(
-            [recipe.learning_rate, recipe.momentum, recipe.beta1, recipe.beta2, recipe.epsilon],
-            kind,
+        self._wb = np.zeros(self._batch if len(self._w) else 0)
+        self._offsets = np.array(network.offsets, np.int64)
+        self._rules, self._settings = self._choices()
+        self._hyper = np.array([getattr(recipe, name) for name in HYPER])
+        self._options = SCHEDULES[recipe.schedule].parameters(dict(recipe.schedule_options))
+        self._scores = np.array(
+            [
+                spread(recipe, self._p, self._y, self._w),
+                spread(recipe, self._p, self._yv, self._wv),
+            ]
         )
-        self._scores = np.array([_score(recipe.loss, t) for t in (self._y, self._yv)])
-        layers = len(self._codes)
-        self._points = np.zeros((_POINTS, 4 + 3 * layers), np.float64)
+        self._points = np.zeros((_POINTS, measures.LAYERS + 4 * len(self._table)))
+
+    def _choices(self) -> tuple[Any, Floats]:
+        recipe = self.recipe
+        monitor, sign = _MONITORS[recipe.monitored(self._validated)]
+        rules, settings = np.zeros(kernels.RULES, np.int64), np.zeros(kernels.SETTINGS)
+        rules[kernels.LOSS_AT] = routines.loss(recipe.loss, recipe.dtype)
+        rules[kernels.OPTIMIZER_AT] = routines.optimizer(recipe.optimizer, recipe.dtype)
+        if recipe.schedule != "constant":
+            rules[kernels.SCHEDULE_AT] = routines.schedule(recipe.schedule)
+        rules[kernels.BATCH], rules[kernels.EPOCHS] = self._batch, recipe.epochs
+        rules[kernels.PATIENCE] = recipe.patience or 0
+        rules[kernels.START_EPOCH] = recipe.start_epoch
+        rules[kernels.MONITOR] = monitor
+        trained = np.flatnonzero(self._table[:, TRAINED])
+        rules[kernels.LOWEST] = trained[0]
+        rules[kernels.SAMPLES] = samples(self.steps_per_epoch)
+        rules[kernels.SEARCHES] = OPTIMIZERS[recipe.optimizer].searches
+        rules[kernels.LEARNED] = self.network.learned_count
+        settings[kernels.RATE] = recipe.learning_rate
+        settings[kernels.WARMUP] = recipe.warmup * self.steps_per_epoch
+        settings[kernels.L1], settings[kernels.L2] = recipe.l1, recipe.l2
+        settings[kernels.DECAY] = recipe.decay
+        settings[kernels.CLIP_VALUE] = recipe.clip_value or 0.0
+        settings[kernels.CLIP_LAYER] = recipe.clip_layer or 0.0
+        settings[kernels.CLIP] = recipe.clip or 0.0
+        settings[kernels.MAX_NORM] = recipe.max_norm or 0.0
+        settings[kernels.AVERAGE] = recipe.average or 0.0
+        settings[kernels.MIN_DELTA] = recipe.min_delta
+        settings[kernels.SIGN] = sign
+        settings[kernels.TARGET] = -np.inf if recipe.target is None else sign * recipe.target
+        settings[kernels.INPUT_DROPOUT] = self.network.input_dropout
+        return rules, settings
 
     def advance(self, steps: int) -> list[Epoch]:
         """Train for `steps` mini-batches, less at the end; returns the epochs finished by them."""
@@ -141,48 +162,61 @@ class Fit:
         goal = self._steps_done() + steps
         while not self.done and (left := goal - self._steps_done()) > 0:
             first = int(self._position[kernels.EPOCH]) + 1
-            count = self._run(left)
+            count = self._run(min(left, self._steps_to_histograms()))
             found += [self._epoch(first + i, point) for i, point in enumerate(self._points[:count])]
+            every = self.recipe.histograms
+            if count and every and found[-1].epoch % every == 0:
+                pictures = histograms(self.network, self._theta, self._gradient, self._x)
+                found[-1] = replace(found[-1], histograms=pictures)
         return found
 
+    def _steps_to_histograms(self) -> int:
+        """Steps to the end of the next epoch that is looked at closely, so that it is the last."""
+        every = self.recipe.histograms
+        if every is None:
+            return 1 << 62
+        epoch = int(self._position[kernels.EPOCH])
+        return (epoch // every + 1) * every * self.steps_per_epoch - self._steps_done()
+
     def _run(self, steps: int) -> int:
-        recipe = self.recipe
-        count: int = kernels.advance(
-            steps,
-            self._position,
-            self._sums,
-            self._theta,
-            self._gradient,
-            self._before,
-            self._slots,
-            self._kept,
-            self._best,
-            self._x,
-            self._y,
-            self._xv,
-            self._yv,
-            self._order,
-            self._xb,
-            self._yb,
-            self._z,
-            self._a,
-            self._delta,
-            self._sizes,
-            self._offsets,
-            self._starts,
-            self._codes,
-            LOSS_CODES[recipe.loss],
-            OPTIMIZER_CODES[recipe.optimizer],
-            self._hyper,
-            recipe.l2,
-            recipe.clip or 0.0,
-            recipe.min_delta,
-            recipe.patience or 0,
-            recipe.epochs,
-            np.uint64(recipe.seed),
-            self._scores,
-            self._points,
-        )
+        with np.errstate(all="ignore"):
+            count: int = kernels.advance(
+                steps,
+                self._position,
+                self._sums,
+                self._theta,
+                self._gradient,
+                self._before,
+                self._slots,
+                self._memory,
+                self._plateau,
+                self._averaged,
+                self._kept,
+                self._best,
+                self._x,
+                self._y,
+                self._w,
+                self._xv,
+                self._yv,
+                self._wv,
+                self._order,
+                self._xb,
+                self._yb,
+                self._wb,
+                self._work,
+                self._per_row,
+                self._table,
+                self._knobs,
+                self._offsets,
+                self._rules,
+                self._settings,
+                self._hyper,
+                self._p,
+                self._options,
+                np.uint64(self.recipe.seed),
+                self._scores,
+                self._points,
+            )
         return count
 
     def _steps_done(self) -> int:
@@ -190,25 +224,17 @@ class Fit:
         return int(epoch) * self.steps_per_epoch + int(step)
 
     def _epoch(self, number: int, point: Floats) -> Epoch:
-        values = [float(value) for value in point]
-        layers = len(self._codes)
-        validated = len(self._xv) > 0
-        return Epoch(
-            epoch=number,
-            train_loss=values[0],
-            validation_loss=values[1] if validated else None,
-            train_score=values[2],
-            validation_score=values[3] if validated else None,
-            learning_rate=self.recipe.learning_rate,
-            gradient_norms=tuple(values[4 : 4 + layers]),
-            update_ratio=tuple(values[4 + layers : 4 + 2 * layers]),
-            saturation=tuple(values[4 + 2 * layers : 4 + 3 * layers - 1]),
-        )
+        return Epoch.of_point(number, point, len(self._table), self._validated)
 
     @property
     def position(self) -> float:
         """Epochs done, with the fraction of the present one."""
         return self._steps_done() / self.steps_per_epoch
+
+    @property
+    def batch_loss(self) -> float:
+        """The sum of losses over the rows of the present epoch so far."""
+        return float(self._sums[kernels.LOSS])
 
     @property
     def stop_reason(self) -> StopReason | None:
@@ -221,6 +247,13 @@ class Fit:
         return self.stop_reason is not None
 
     @property
+    def diverged_layer(self) -> int | None:
+        """Where a run that diverged lost its numbers first: 0 is the layer next to the inputs,
+        len(network.layers) the output.
+        """
+        return int(self._position[kernels.BROKEN]) if self.stop_reason == "diverged" else None
+
+    @property
     def best_epoch(self) -> int:
         """The epoch whose weights `theta` gives; 0 before the first has ended."""
         which = kernels.EPOCH if self._keeps_last else kernels.BEST_EPOCH
@@ -228,17 +261,32 @@ class Fit:
 
     @property
     def _keeps_last(self) -> bool:
-        return self.recipe.patience is None
+        return self.recipe.patience is None or not self.recipe.restore_best
 
     @property
     def theta(self) -> Floats:
         """A copy of the weights to use: of the best epoch with early stopping, else the last
-        (the last finite ones when the run diverged).
+        (the last finite ones when the run diverged), averaged where the recipe says so.
         """
-        return (self._theta if self._keeps_last else self._best).copy()
+        if not self._keeps_last:
+            return self._best.copy()
+        return (self._averaged if self.recipe.average and not self.done else self._last()).copy()
+
+    def _last(self) -> Floats:
+        return self._kept if self.done else self._theta
 
     def _carried(self) -> Sequence[Any]:
-        return (self._position, self._sums, self._theta, self._slots, self._kept, self._best)
+        return (
+            self._position,
+            self._sums,
+            self._memory,
+            self._plateau,
+            self._theta,
+            self._slots,
+            self._averaged,
+            self._kept,
+            self._best,
+        )
 
     def state(self) -> bytes:
         """All that a later `Fit` of the same arguments needs to continue."""
@@ -254,14 +302,39 @@ class Fit:
             start += array.nbytes
 
 
-def _score(loss: str, y: Floats) -> tuple[float, float]:
-    """Offset and factor that turn the kernel's sum into accuracy or R²."""
-    if len(y) == 0:
-        return 0.0, 0.0
-    if LOSSES[loss].score == "accuracy":
-        return 0.0, 1.0 / len(y)
-    spread = float(((y - y.mean(axis=0)) ** 2).mean(axis=1).sum(dtype=np.float64))
-    return (1.0, -1.0 / spread) if spread > 0 else (0.0, 0.0)
+def samples(steps: int) -> int:
+    """How many of an epoch's batches are measured: one in 16, at least 1 and at most 8."""
+    return max(1, min(8, steps // 16))
+
+
+def _relative(weights: Floats | None, rows: int) -> Floats:
+    """Weights with mean 1, so that a sum over a batch divided by its rows is a weighted mean."""
+    if weights is None or rows == 0:
+        return np.zeros(0)
+    found = np.ascontiguousarray(weights, np.float64)
+    if found.shape != (rows,) or not np.isfinite(found).all() or (found < 0).any():
+        raise ValueError("weights are one finite number a row, none of them negative")
+    if found.sum() == 0:
+        raise ValueError("some row has to weigh more than 0")
+    return np.asarray(found / found.mean())
+
+
+def _check(network: Network, recipe: Recipe, rows: int, batch: int, validated: bool) -> None:
+    if rows == 0:
+        raise ValueError("training needs at least one row")
+    if not validated and (recipe.monitor or "").startswith("validation"):
+        raise ValueError("there are no validation rows to monitor")
+    if set(recipe.frozen) >= set(range(len(network.activations))):
+        raise ValueError("a network with every layer frozen has nothing to learn")
+    if not OPTIMIZERS[recipe.optimizer].searches:
+        return
+    if batch < rows:
+        raise ValueError(f"{recipe.optimizer} needs all rows in one batch")
+    random = network.input_dropout or any(
+        layer.dropout or layer.batch_norm for layer in network.layers
+    )
+    if random:
+        raise ValueError(f"{recipe.optimizer} needs a loss without dropout and batch norm")
 
 
 def fit(network: Network, recipe: Recipe, x: Floats, y: Floats, **options: Any) -> Fit:
@@ -274,7 +347,7 @@ def fit(network: Network, recipe: Recipe, x: Floats, y: Floats, **options: Any) 
 
 @lru_cache
 def warm() -> None:
-    """Compile the float32 kernel, or load it from the cache: 1.5 s the first time on a machine."""
+    """Compile the float32 kernel, or load it from the cache: 1 s the first time on a machine."""
     x = np.zeros((2, 1), np.float32)
     recipe = Recipe(loss="mse", epochs=1, batch_size=2)
     fit(Network(1, (Layer(1, "sigmoid"),), 1, "identity"), recipe, x, x)

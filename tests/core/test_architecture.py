@@ -10,8 +10,9 @@ import core
 FOLDER = Path(core.__file__).parent
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
 THIRD_PARTY = {
-    "compilation": {"numpy", "numba"},
-    "kernels": {"numpy", "numba"},
+    "approximations": {"numpy", "numba"},
+    "compilation": {"numpy", "numba", "llvmlite"},
+    "routines": {"numba"},
     "files": {"numpy", "safetensors"},
 }
 SERVING = ["model", "files", "preprocessing", "network", "activations", "targets"]

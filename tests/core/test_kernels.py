@@ -6,24 +6,32 @@ import sys
 import numpy as np
 import pytest
 
-from core import kernels
-from core.compilation import dispatch, inner
+from core import regularization, routines
+from core.compilation import call, inner
+from core.losses import LOSSES
 
 
-def test_dispatch_calls_the_function_at_each_position() -> None:
-    choose = dispatch([lambda x: x + 1, lambda x: x * 10, lambda x: x - 1])
-    assert [choose(code, 5.0) for code in range(3)] == [6.0, 50.0, 4.0]
+def test_a_routine_is_called_by_its_address() -> None:
+    @inner
+    def through(address, z, t, delta, losses, scores, p):
+        return call(address, (z, t, delta, losses, scores, p, 3, 2, 2))
+
+    z, t = np.random.default_rng(0).normal(size=(2, 3, 2))
+    delta, losses, scores = np.empty_like(z), np.empty(3), np.empty(3)
+    through(routines.loss("mae", "float64"), z, t, delta, losses, scores, np.zeros(1))
+    assert losses.tolist() == pytest.approx(np.abs(z - t).mean(axis=1).tolist())
+    assert delta.tolist() == LOSSES["mae"].gradient(z, t, np.zeros(1)).tolist()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_norm_notices_infinity_and_nan(dtype) -> None:
     for bad in (np.inf, np.nan):
-        assert not np.isfinite(kernels._norm(np.array([1.0, bad, 2.0], dtype)))
+        assert not np.isfinite(regularization.norm(np.array([1.0, bad, 2.0], dtype)))
 
 
 def test_norm_is_summed_in_float64() -> None:
     values = np.full(1_000_000, 0.1, np.float32)
-    assert kernels._norm(values) == pytest.approx(100.0, rel=1e-7)
+    assert regularization.norm(values) == pytest.approx(100.0, rel=1e-7)
 
 
 def test_conditions_on_nan_survive_the_compiler_flags() -> None:
