@@ -22,7 +22,7 @@ from core.targets import target_from_dict
 FORMAT = 1
 MAX_HEADER = 16 << 20  # bytes: room for a model of the widest table, and no more to parse
 _KEY = "sigmoid"
-_LINKS = {"regression": "identity", "binary": "sigmoid", "multiclass": "softmax"}
+_LINKS = {"regression": ("identity", "exp"), "binary": ("sigmoid",), "multiclass": ("softmax",)}
 _WRONG = (
     SafetensorError, ValueError, TypeError, KeyError, AttributeError, IndexError,
     OverflowError, RecursionError,
@@ -125,7 +125,7 @@ def _check(model: Model) -> None:
     network, theta = model.network, model.theta
     fits = (
         model.task == model.target.task
-        and network.link == _LINKS[model.task]
+        and network.link in _LINKS[model.task]
         and network.inputs == model.preprocessor.width
         and network.outputs == model.target.outputs
         and all(layer.activation in ACTIVATIONS and layer.units > 0 for layer in network.layers)

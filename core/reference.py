@@ -20,7 +20,7 @@ from core.recipe import Recipe
 from core.schedules import MEMORY as SCHEDULE_MEMORY
 from core.schedules import SCHEDULES
 from core.seeding import dropout_key, mask, permutation
-from core.training import StopReason, samples
+from core.training import StopReason, batch_rows, samples
 
 Pair = tuple[Floats, Floats]
 
@@ -85,7 +85,8 @@ class _Run:
         self.memory, self.plateau = np.zeros(MEMORY), np.zeros(SCHEDULE_MEMORY)
         self.hyper = np.array([getattr(recipe, name) for name in HYPER])
         self.averaged, self.updates = self.theta.copy(), 0
-        self.steps = -(-len(x) // min(recipe.batch_size, len(x)))
+        self.batch = batch_rows(recipe, len(x))
+        self.steps = -(-len(x) // self.batch)
         self.free = trained(network, recipe.frozen)
 
     def to_its_end(self) -> Fitted:
@@ -140,7 +141,7 @@ class _Run:
         loss_sum, score_sum, measured = 0.0, 0.0, []
         order = permutation(recipe.seed, number, rows)
         count = samples(self.steps)
-        for step, chosen in enumerate(batches(order, recipe.batch_size)):
+        for step, chosen in enumerate(batches(order, self.batch)):
             passed = forward(
                 network, self.theta, self.x[chosen], key=(recipe.seed, number, step),
                 frozen=recipe.frozen,
@@ -276,7 +277,9 @@ def forward(
     if key is not None and network.input_dropout > 0:
         x = x * dropped(x, key, 0, network.input_dropout)
     for layer, block in enumerate(network.blocks(theta)):
-        z, normal, inverse = x @ block.weights, None, None
+        z: Floats = x @ block.weights
+        normal: Floats | None = None
+        inverse: Floats | None = None
         if block.scale is not None:
             z, normal, inverse = normalize(z, block, learns=key is not None and layer not in frozen)
         z = z + block.biases

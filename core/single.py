@@ -38,6 +38,8 @@ class Single:
 
     def __init__(self, preprocessor: Preprocessor, layers: Sequence[Dense], link: Link) -> None:
         """Raises ValueError for a model that needs the general way."""
+        if link not in _LINKS:
+            raise ValueError("a link that is not known here")
         numbers, levels, order = _sorted(preprocessor)
         self._pick = _picker([position for position, _ in numbers])
         features = [feature for _, feature in numbers]
@@ -118,7 +120,7 @@ def _picker(positions: list[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
 
 def _steps(layers: Sequence[Dense], order: NDArray[np.int64]) -> list[Step]:
     steps: list[Step] = []
-    bound = 1.0  # of what may come out of a layer: activations here enlarge by their alpha alone
+    bound = 1.0  # of what may come out of a layer: no activation gives more than 1 + 2 alpha |z|
     halved = False  # the layer below gives t for ½ + ½ t
     for position, layer in enumerate(layers):
         w, b = layer.weights.astype(np.float64), layer.biases.astype(np.float64)
@@ -130,7 +132,7 @@ def _steps(layers: Sequence[Dense], order: NDArray[np.int64]) -> list[Step]:
         if halved:  # σ(z) = ½ + ½ tanh(z/2)
             w, b = 0.5 * w, 0.5 * b
         bound = max(bound, 1.0) * float(np.abs(w).sum()) + float(np.abs(b).sum())
-        bound *= max(1.0, abs(layer.alpha))
+        bound = 1.0 + 2.0 * bound * max(1.0, abs(layer.alpha))
         if position == 0:
             steps.append((_plain(np.vstack((w, b))), None, _function(layer)))
         else:

@@ -18,7 +18,7 @@ from core.recipe import Recipe
 from core.schedules import MEMORY as SCHEDULE_MEMORY
 from core.schedules import SCHEDULES
 
-__all__ = ["Epoch", "Fit", "Recipe", "StopReason", "fit", "samples", "warm"]
+__all__ = ["Epoch", "Fit", "Recipe", "StopReason", "batch_rows", "fit", "samples", "warm"]
 
 StopReason = Literal["epochs", "early_stopping", "target", "diverged"]
 _STOP_REASONS: dict[int, StopReason] = {
@@ -74,8 +74,8 @@ class Fit:
         if recipe.loss == "quantile" and len(self._p) != network.outputs:
             raise ValueError("a network for quantiles has one output for each")
         rows = len(self._x)
-        self._batch = min(recipe.batch_size, rows)
-        _check(network, recipe, rows, self._batch, self._validated)
+        self._batch = batch_rows(recipe, rows)
+        _check(network, recipe, rows, self._validated)
         self.steps_per_epoch = -(-rows // self._batch)
         self._remember(theta)
         if state is not None:
@@ -319,7 +319,12 @@ def _relative(weights: Floats | None, rows: int) -> Floats:
     return np.asarray(found / found.mean())
 
 
-def _check(network: Network, recipe: Recipe, rows: int, batch: int, validated: bool) -> None:
+def batch_rows(recipe: Recipe, rows: int) -> int:
+    """Rows of a full batch: all of them for an optimiser that searches along each step."""
+    return rows if OPTIMIZERS[recipe.optimizer].searches else min(recipe.batch_size, rows)
+
+
+def _check(network: Network, recipe: Recipe, rows: int, validated: bool) -> None:
     if rows == 0:
         raise ValueError("training needs at least one row")
     if not validated and (recipe.monitor or "").startswith("validation"):
@@ -328,8 +333,6 @@ def _check(network: Network, recipe: Recipe, rows: int, batch: int, validated: b
         raise ValueError("a network with every layer frozen has nothing to learn")
     if not OPTIMIZERS[recipe.optimizer].searches:
         return
-    if batch < rows:
-        raise ValueError(f"{recipe.optimizer} needs all rows in one batch")
     random = network.input_dropout or any(
         layer.dropout or layer.batch_norm for layer in network.layers
     )

@@ -17,9 +17,11 @@ from starlette.concurrency import run_in_threadpool
 
 from service.compatible.rows import said
 from service.jobs import checkpoints, store
-from service.jobs.schemas import AdamRequest, JobRequest, JobResponse, LayerRequest
+from service.jobs.network import LayerRequest
+from service.jobs.schemas import JobRequest, JobResponse
 from service.jobs.states import State as Stage
 from service.jobs.submission import change, submit
+from service.jobs.training import AdamRequest
 from service.jobs.view import view
 from service.kit import schemas
 from service.kit.bodies import documented, json_body

@@ -2,12 +2,13 @@
 
 import secrets
 from dataclasses import dataclass
-from typing import Any
 
 from core.losses import LOSSES
 from core.network import Layer, Network
+from core.optimizers import OPTIMIZERS
 from core.targets import infer_task
 from service.jobs import preprocessing
+from service.jobs.recipe import loss_options
 from service.jobs.schemas import JobRequest
 from service.kit.problems import FieldError, Problem, pointer
 from service.settings import Settings
@@ -55,13 +56,14 @@ def resolve(request: JobRequest, dataset: Dataset, settings: Settings) -> Resolu
     training_rows = _training_rows(request, columns, features, rows)
     training = request.training.model_dump(mode="json")
     training["loss"] = _loss(request, task)
-    training["batch_size"] = _batch_size(request.training.batch_size, training_rows, warnings)
+    _check_training(request, training["loss"])
+    training["batch_size"] = _batch_size(request, training_rows, warnings)
     training["max_seconds"] = min(
         training["max_seconds"] or settings.max_seconds, settings.max_seconds
     )
     if request.training.validation is not None:
         training["validation"] = request.training.validation.model_dump(exclude_none=True)
-    else:
+    elif request.training.monitors_validation:
         training["early_stopping"] = None
     network = request.network.model_dump(mode="json")
     _check_cost(
@@ -228,15 +230,44 @@ def _task(request: JobRequest, target: Json, rows: int) -> str:
 
 
 def _loss(request: JobRequest, task: str) -> str:
-    loss, fitting = request.training.loss, LOSS_OF[task]
-    if loss not in ("auto", fitting):
-        detail = f"The task {task} is learned with {fitting} (or auto)."
+    loss = request.training.loss
+    fitting = [name for name, entry in LOSSES.items() if entry.link == LOSSES[LOSS_OF[task]].link]
+    if loss == "auto":
+        return LOSS_OF[task]
+    if loss not in fitting:
+        detail = f"The task {task} is learned with {', '.join(fitting)} (or auto)."
         raise _refuse("/training/loss", detail, "loss_mismatch")
-    return fitting
+    return loss
 
 
-def _batch_size(asked: Any, rows: int, warnings: list[Json]) -> int:
+def _check_training(request: JobRequest, loss: str) -> None:
+    """Raise Problem for choices that do not go together."""
+    training, network = request.training, request.network
+    try:
+        LOSSES[loss].parameters(loss_options(training.loss_options.model_dump(exclude_none=True)))
+    except ValueError:
+        detail = f"The loss {loss} knows: {', '.join(LOSSES[loss].options) or 'no options'}."
+        raise _refuse("/training/loss_options", detail, "option_mismatch") from None
+    for at, layer in enumerate(network.layers):
+        if layer.alpha is not None and layer.activation not in ("leaky_relu", "elu"):
+            detail = "This activation has no parameter; leave alpha out."
+            raise _refuse(pointer("network", "layers", at, "alpha"), detail, "option_mismatch")
+    random = network.input_dropout or any(
+        layer.dropout or layer.batch_norm for layer in network.layers
+    )
+    if random and OPTIMIZERS[training.optimizer.name].searches:
+        detail = "This optimiser needs a loss without dropout and batch norm; choose adam."
+        raise _refuse("/training/optimizer/name", detail, "optimizer_mismatch")
+
+
+def _batch_size(request: JobRequest, rows: int, warnings: list[Json]) -> int:
     """Small batches learn most per epoch, large ones cost least per row; grow with the table."""
+    asked = request.training.batch_size
+    if OPTIMIZERS[request.training.optimizer.name].searches:
+        if asked != "auto" and asked < rows:
+            detail = "This optimiser takes all training rows at once; leave batch_size to auto."
+            raise _refuse("/training/batch_size", detail, "optimizer_mismatch")
+        return rows
     if asked == "auto":
         asked = 16 if rows < 1_000 else 32 if rows < 20_000 else 128 if rows < 200_000 else 256
     if asked > rows:
@@ -260,7 +291,7 @@ def _check_cost(
         raise _refuse("/training/epochs", f"At most {settings.max_epochs} epochs.", "too_large")
     network = Network(
         inputs=preprocessing.width(request.preprocessing, features),
-        layers=tuple(Layer(layer.units, layer.activation) for layer in request.network.layers),
+        layers=tuple(Layer(**layer.model_dump()) for layer in request.network.layers),
         outputs=target["distinct"] if task == "multiclass" else 1,
         link=LOSSES[LOSS_OF[task]].link,
     )

@@ -1,12 +1,13 @@
 """Jobs as they come in and go out."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from core.validation import MOST_FOLDS
+from service.jobs.network import NetworkRequest
 from service.jobs.preprocessing import PreprocessingRequest
 from service.jobs.states import State
+from service.jobs.training import TrainingRequest
 from service.kit.schemas import (
     ColumnName,
     JsonObject,
@@ -18,105 +19,8 @@ from service.kit.schemas import (
 )
 from service.models.schemas import Comparison, Intervals, Linear
 
-ActivationName = Literal["sigmoid", "tanh", "relu", "leaky_relu", "identity"]
 TaskName = Literal["regression", "binary", "multiclass"]
-LossName = Literal["mse", "binary_cross_entropy", "categorical_cross_entropy"]
 Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
-
-
-class LayerRequest(Request):
-    """One hidden layer."""
-
-    units: int = Field(ge=1, le=4096)
-    activation: ActivationName = "sigmoid"
-
-
-class NetworkRequest(Request):
-    """The hidden layers; the output layer follows from the task. No layer is a linear model."""
-
-    layers: list[LayerRequest] = Field(
-        default_factory=lambda: [LayerRequest(units=16)], max_length=16
-    )
-
-
-class SgdRequest(Request):
-    """Stochastic gradient descent with classical momentum."""
-
-    name: Literal["sgd"]
-    learning_rate: float = Field(0.05, gt=0, le=100)
-    momentum: float = Field(0.9, ge=0, lt=1)
-
-
-class AdamRequest(Request):
-    """Adam (Kingma & Ba, 2015)."""
-
-    name: Literal["adam"] = "adam"
-    learning_rate: float = Field(0.003, gt=0, le=100)
-    beta1: float = Field(0.9, ge=0, lt=1)
-    beta2: float = Field(0.999, ge=0, lt=1)
-    epsilon: float = Field(1e-8, gt=0, le=1)
-
-
-class ValidationRequest(Request):
-    """Which rows judge the network: one of the fields; stratified for classes."""
-
-    fraction: float | None = Field(
-        None, gt=0, lt=1, description="So many of the rows; 0.2 when nothing is said."
-    )
-    column: ColumnName | None = Field(
-        None,
-        description="Rows where this column is true, 1 or `validation`; false, 0 and `train` "
-        "train, all others are left out.",
-    )
-    folds: int | None = Field(
-        None,
-        ge=2,
-        le=MOST_FOLDS,
-        description="Each row judges once, in one of so many folds. The published network then "
-        "learns from all rows, for the median of the folds' best epochs.",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fraction_by_default(cls, value: Any) -> Any:
-        return {"fraction": 0.2} if value == {} else value
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        if sum(form is not None for form in (self.fraction, self.column, self.folds)) != 1:
-            raise ValueError("give one of fraction, column and folds")
-        return self
-
-
-class EarlyStoppingRequest(Request):
-    """Stop when validation loss has not fallen for `patience` epochs; keep the best epoch."""
-
-    monitor: Literal["validation_loss"] = "validation_loss"
-    patience: int = Field(20, ge=1, le=100_000)
-    min_delta: float = Field(0.0, ge=0, le=1e6)
-
-
-class TrainingRequest(Request):
-    """How the weights are found."""
-
-    loss: LossName | Literal["auto"] = "auto"
-    optimizer: Annotated[SgdRequest | AdamRequest, Field(discriminator="name")] = AdamRequest()
-    epochs: int = Field(200, ge=1, description="Passes over the training rows.")
-    batch_size: Annotated[int, Field(ge=1, le=65_536)] | Literal["auto"] = "auto"
-    l2: float = Field(0.0, ge=0, le=1e6)
-    clip: float | None = Field(None, gt=0, description="Largest global norm of a gradient.")
-    validation: ValidationRequest | None = ValidationRequest(fraction=0.2)
-    early_stopping: EarlyStoppingRequest | None = EarlyStoppingRequest()
-    max_seconds: float | None = Field(
-        None, gt=0, description="Then training ends, as if the epochs were over."
-    )
-
-    @model_validator(mode="after")
-    def _stopping_needs_validation(self) -> Self:
-        asked = "early_stopping" in self.model_fields_set and self.early_stopping is not None
-        if asked and self.validation is None:
-            raise ValueError("early_stopping needs validation rows: set validation or remove it")
-        return self
 
 
 class JobRequest(Request):
@@ -260,13 +164,31 @@ class JobResponse(Response):
     error: JobError | None
 
 
+class Histogram(Response):
+    """How many values lie in equal steps from low to high."""
+
+    low: float
+    high: float
+    counts: list[int]
+
+
+class Histograms(Response):
+    """Per layer, input side first."""
+
+    activations: list[Histogram]
+    gradients: list[Histogram] = Field(description="Of log10 of the gradient's sizes.")
+    zeros: list[int] = Field(description="Gradients that are exactly 0, which have no logarithm.")
+
+
 class EpochPoint(Response):
     """What one epoch measured."""
 
     epoch: int
     train_loss: float
     validation_loss: float | None
-    train_score: float = Field(description="Accuracy of classes, R² of numbers.")
+    train_score: float = Field(
+        description="Accuracy of classes, R² of numbers, D² of quantiles and counts."
+    )
     validation_score: float | None
     learning_rate: float
     gradient_norms: list[float] = Field(description="Per layer, input side first.")
@@ -276,6 +198,11 @@ class EpochPoint(Response):
     update_ratio: list[float] = Field(
         description="Per layer: size of the update over the weights'."
     )
+    dead_units: list[float] = Field(
+        default_factory=list,
+        description="Per hidden layer: share of units whose slope nearly vanishes for every row.",
+    )
+    histograms: Histograms | None = None
 
 
 class MetricsResponse(Response):

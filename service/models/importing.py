@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from core.errors import DataError, ModelInvalid
 from core.files import load
 from core.model import Model
+from service.jobs.network import NetworkRequest
 from service.jobs.preprocessing import PreprocessingRequest
-from service.jobs.schemas import NetworkRequest, TrainingRequest
+from service.jobs.training import TrainingRequest
 from service.kit.problems import Problem
 from service.kit.schemas import ColumnName, Text
 from service.models import rows

@@ -9,6 +9,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ class Course:
             yield Advanced(self._taken(), fit.position, rate, self.snapshot() if due else None)
 
     def _note(self, epochs: list[Any]) -> None:
-        self.points += [vars(epoch) for epoch in epochs]
+        self.points += [asdict(epoch) for epoch in epochs]
         if epochs:
             self._last = self.points[-1]
 

@@ -14,7 +14,8 @@ from core.metrics import evaluate
 from core.splits import Split
 from core.training import Fit, Recipe
 from core.validation import summary
-from service.worker.preparing import Data, Prepared, prepare, recipe
+from service.jobs.recipe import recipe
+from service.worker.preparing import Data, Prepared, prepare
 
 STRETCH = 256  # steps between two looks at clock and agent
 
@@ -45,7 +46,7 @@ class Folded:
 
     def recipe(self, of: Recipe) -> Recipe:
         """For the network of all rows: as many epochs as the folds found best, none to judge."""
-        return replace(of, epochs=self.epochs, patience=None)
+        return replace(of, epochs=self.epochs, patience=None, monitor=None, target=None)
 
 
 def cross_validate(data: Data, splits: Sequence[Split], go_on: Callable[[], bool]) -> Folded:

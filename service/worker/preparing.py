@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from core.appraisal import Answered, linear_answers
 from core.columns import Column, Indices, Table
-from core.losses import LOSSES
-from core.network import Floats, Layer, Network
+from core.network import Floats, Network
 from core.preprocessing import Preprocessor
 from core.splits import Split, marked, split
 from core.targets import Regression, Target, fit_target
 from core.training import Fit, Recipe
 from core.validation import folds
 from service.datasets.reading import read_table
+from service.jobs.recipe import network
 
 Spec = Mapping[str, Any]
 
@@ -121,29 +121,4 @@ def prepare(data: Data, parts: Split) -> Prepared:
         yv=target.encode(column, parts.validation),
         truth=target.truth(column, parts.train),
         truth_v=target.truth(column, parts.validation),
-    )
-
-
-def network(spec: Spec, inputs: int, outputs: int) -> Network:
-    """The network of a resolved job."""
-    layers = tuple(Layer(item["units"], item["activation"]) for item in spec["network"]["layers"])
-    return Network(inputs, layers, outputs, LOSSES[spec["training"]["loss"]].link)
-
-
-def recipe(spec: Spec) -> Recipe:
-    """The training part of a resolved job, as the core wants it."""
-    training = spec["training"]
-    stopping = training["early_stopping"] or {}
-    optimizer = dict(training["optimizer"])
-    return Recipe(
-        loss=training["loss"],
-        optimizer=optimizer.pop("name"),
-        **optimizer,
-        epochs=training["epochs"],
-        batch_size=training["batch_size"],
-        l2=training["l2"],
-        clip=training["clip"],
-        patience=stopping.get("patience"),
-        min_delta=stopping.get("min_delta", 0.0),
-        seed=spec["seed"],
     )

@@ -15,6 +15,7 @@ from core.evidence import evidence
 from core.files import dump
 from core.model import Model
 from core.splits import Split
+from core.training import Fit
 from service.jobs.messages import (
     Assignment,
     Failed,
@@ -24,11 +25,12 @@ from service.jobs.messages import (
     decode_assignment,
     encode,
 )
+from service.jobs.recipe import recipe
 from service.worker import confinement
 from service.worker.course import Course
 from service.worker.environment import ENVIRONMENT
 from service.worker.folding import Diverged, Folded, Interrupted, cross_validate, within
-from service.worker.preparing import Prepared, load, prepare, recipe
+from service.worker.preparing import Prepared, load, prepare
 from service.worker.verifying import verify
 
 CODE_VERSION = version("sigmoid")
@@ -91,7 +93,7 @@ def _train(assignment: Assignment, asked_to_stop: Callable[[], bool]) -> Iterato
     if course.stopped:
         return
     if course.fit.stop_reason == "diverged":
-        yield _diverged(course.points, int(course.fit.position) + 1)
+        yield _diverged(course.points, int(course.fit.position) + 1, _where(course.fit))
         return
     yield _trained(assignment, prepared, course, folded)
 
@@ -140,11 +142,18 @@ def _trained(
     )
 
 
-def _diverged(points: list[dict[str, Any]], epoch: int) -> Failed:
+def _where(fit: Fit) -> str:
+    """The layer that broke, for people, who count from 1."""
+    layer = fit.diverged_layer or 0
+    name = "the output layer" if layer == len(fit.network.layers) else f"layer {layer + 1}"
+    return f", first in {name}"
+
+
+def _diverged(points: list[dict[str, Any]], epoch: int, where: str = "") -> Failed:
     return Failed(
         points,
         "diverged",
-        f"Training diverged in epoch {epoch}: the loss is no longer a finite "
+        f"Training diverged in epoch {epoch}{where}: the loss is no longer a finite "
         "number. Lower the learning rate, scale the inputs, or clip the gradient.",
         "/training/optimizer/learning_rate",
     )
