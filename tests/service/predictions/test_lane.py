@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.kit.keys import entry, keyring, new_secret
 from tests.service.predictions.conftest import LINKS, InProcess, made
 
 ROW = {"size": 4.5, "colour": "red", "sold": True, "weight / kg": 1010}
@@ -205,3 +206,25 @@ def test_a_single_row_has_the_answer_it_has_among_others(in_process: InProcess, 
         found.append(list(one["probabilities"].values()) if "label" in one else [one["value"]])
 
     np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-6)
+
+
+GOOD_KEY = new_secret()
+
+
+@pytest.mark.parametrize(
+    ("shown", "passed_on"),
+    [("", 1), (f"Bearer {new_secret()}", 1), (f"Bearer {GOOD_KEY}", 0)],
+    ids=["no key", "a wrong key", "a good key"],
+)
+def test_without_a_good_key_the_lane_answers_nothing(
+    in_process: InProcess, shown: str, passed_on: int
+) -> None:
+    in_process.through_route(PATH, ONE)
+    state, before = in_process.lane.app.state, in_process.passed_on
+    without, state.keys = state.keys, keyring(entry("alice", "read", GOOD_KEY))
+    try:
+        in_process.through_lane(PATH, ONE, {"authorization": shown})
+    finally:
+        state.keys = without
+
+    assert in_process.passed_on - before == passed_on
