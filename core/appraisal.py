@@ -29,12 +29,17 @@ class Answered:
 
 
 def linear_answers(
-    target: Target, link: Link, x: NDArray[np.float32], y: NDArray[np.float32], judged: NDArray[Any]
+    target: Target,
+    link: Link,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    judged: NDArray[Any],
+    weights: Weights = None,
 ) -> NDArray[np.float64]:
     """The decoded answers of linear or logistic regression, fitted to x (rows, inputs) and
-    y (rows, outputs), for the rows `judged` (others, inputs).
+    y (rows, outputs) with weights (rows,), for the rows `judged` (others, inputs).
     """
-    return target.decode(fit_linear(link, x, y, target.outputs).forward(judged))
+    return target.decode(fit_linear(link, x, y, target.outputs, weights).forward(judged))
 
 
 def appraise(

@@ -32,19 +32,22 @@ class Linear:
         return np.asarray(apply_link(self.link, x @ self.weights + self.biases))
 
 
-def fit_linear(link: Link, x: NDArray[Any], y: NDArray[Any], outputs: int) -> Linear:
+def fit_linear(
+    link: Link, x: NDArray[Any], y: NDArray[Any], outputs: int, weights: Floats | None = None
+) -> Linear:
     """Fit to rows x (rows, inputs) and y, what a network of this link learns.
 
     y: (rows, outputs) numbers for identity, (rows, outputs) of 0 and 1 for sigmoid, (rows, 1)
-    class indices for softmax. Weights, not biases, are shrunk by ½‖W‖² against the sum of losses,
+    class indices for softmax. weights: (rows,), what each row counts for; None for 1. The
+    model's weights, not its biases, are shrunk by ½‖W‖² against the sum of losses,
     as scikit-learn's LogisticRegression (C=1) and Ridge (alpha=1) do, so that separable classes
     and equal columns have an answer.
     """
     rows, inputs = x.shape
     if link == "identity" and inputs <= EXACT_WIDTH:
-        return _solve(x, y.astype(np.float64))
+        return _solve(x, y.astype(np.float64), weights)
     targets = np.eye(outputs)[y[:, 0].astype(np.int64)] if link == "softmax" else y
-    shape = (inputs + 1, outputs)
+    shape, each = (inputs + 1, outputs), weights
 
     def objective(flat: Floats) -> tuple[float, Floats]:
         parameters = flat.reshape(shape)
@@ -52,10 +55,13 @@ def fit_linear(link: Link, x: NDArray[Any], y: NDArray[Any], outputs: int) -> Li
         z = (x @ weights.astype(x.dtype)).astype(np.float64) + biases
         gradient = np.empty(shape)
         delta = apply_link(link, z) - targets
+        losses = _losses(link, z, targets)
+        if each is not None:
+            delta, losses = delta * each[:, None], losses * each
         gradient[:-1] = x.T @ delta.astype(x.dtype)
         gradient[:-1] += weights
         gradient[-1] = delta.sum(axis=0)
-        value = _loss(link, z, targets) + 0.5 * float((weights * weights).sum())
+        value = float(losses.sum()) + 0.5 * float((weights * weights).sum())
         return value / rows, gradient.ravel() / rows
 
     best = minimize(objective, np.zeros(shape).ravel()).reshape(shape)
@@ -108,24 +114,29 @@ def _direction(gradient: Floats, pairs: list[tuple[Floats, Floats]]) -> Floats:
     return q
 
 
-def _solve(x: NDArray[Any], y: Floats) -> Linear:
+def _solve(x: NDArray[Any], y: Floats, each: Floats | None) -> Linear:
     """Ridge regression (Hoerl & Kennard 1970) by its normal equations, on centred columns."""
     middle, level = x.mean(axis=0, dtype=np.float64), y.mean(axis=0)
+    if each is not None:
+        middle, level = each @ x / each.sum(), each @ y / each.sum()
     square, product = np.eye(x.shape[1]), np.zeros((x.shape[1], y.shape[1]))
     for first in range(0, len(x), BLOCK):
-        centred = x[first : first + BLOCK] - middle
-        square += centred.T @ centred
-        product += centred.T @ (y[first : first + BLOCK] - level)
+        block = slice(first, first + BLOCK)
+        centred = x[block] - middle
+        weighted = centred if each is None else centred * each[block, None]
+        square += weighted.T @ centred
+        product += weighted.T @ (y[block] - level)
     weights = np.asarray(np.linalg.solve(square, product), np.float64)
     return Linear(weights, level - middle @ weights, "identity")
 
 
-def _loss(link: Link, z: Floats, targets: Floats) -> float:
-    """The sum of losses over rows: half squares, or minus the log-likelihood."""
+def _losses(link: Link, z: Floats, targets: Floats) -> Floats:
+    """The loss of each row, (rows,): half squares, or minus the log-likelihood."""
     if link == "identity":
-        return 0.5 * float(np.square(z - targets).sum())
+        return np.asarray(0.5 * np.square(z - targets).sum(axis=1))
     if link == "sigmoid":
-        return float((np.maximum(z, 0) - targets * z + np.log1p(np.exp(-np.abs(z)))).sum())
+        terms = np.maximum(z, 0) - targets * z + np.log1p(np.exp(-np.abs(z)))
+        return np.asarray(terms.sum(axis=1))
     top = z.max(axis=1, keepdims=True)
     sums = top[:, 0] + np.log(np.exp(z - top).sum(axis=1))
-    return float(sums.sum() - (z * targets).sum())
+    return np.asarray(sums - (z * targets).sum(axis=1))

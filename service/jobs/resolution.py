@@ -53,6 +53,7 @@ def resolve(request: JobRequest, dataset: Dataset, settings: Settings) -> Resolu
                 request.target,
             )
         )
+    _check_weights(request, columns, features, task)
     training_rows = _training_rows(request, columns, features, rows)
     training = request.training.model_dump(mode="json")
     training["loss"] = _loss(request, task)
@@ -73,6 +74,8 @@ def resolve(request: JobRequest, dataset: Dataset, settings: Settings) -> Resolu
         "target": request.target,
         "task": task,
         "features": features,
+        "weights_column": request.weights_column,
+        "class_weight": request.class_weight,
         "preprocessing": preprocessing.resolved(request.preprocessing),
         "network": network,
         "training": training,
@@ -101,6 +104,27 @@ def _training_rows(
     if validation.column is not None:
         _check_marker(validation.column, request, columns, features)
     return rows
+
+
+def _check_weights(
+    request: JobRequest, columns: dict[str, Json], features: list[str], task: str
+) -> None:
+    if request.class_weight is not None and task == "regression":
+        detail = "A target of numbers has no classes to weigh."
+        raise _refuse("/class_weight", detail, "task_mismatch")
+    name = request.weights_column
+    if name is None:
+        return
+    if name not in columns:
+        detail = "The data set has no such column; GET it for its columns."
+        raise _refuse("/weights_column", detail, "unknown_column")
+    if name == request.target or name in features or name == _marker(request):
+        detail = "This column has another part already."
+        raise _refuse("/weights_column", detail, "column_in_use")
+    column = columns[name]
+    if column["type"] != "number" or column["missing"] or column["min"] < 0:
+        detail = "Expected a column of numbers from 0, none of them missing."
+        raise _refuse("/weights_column", detail, "no_weights")
 
 
 def _check_marker(
@@ -153,7 +177,7 @@ def _features(
         return _named_features(request, columns)
     chosen = []
     for name, column in columns.items():
-        if name in (request.target, _marker(request)):
+        if name in (request.target, request.weights_column, _marker(request)):
             continue
         reason = _unusable(request, column)
         if name not in request.preprocessing.columns:

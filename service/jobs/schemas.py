@@ -20,6 +20,10 @@ from service.kit.schemas import (
 from service.models.schemas import Comparison, Intervals, Linear
 
 TaskName = Literal["regression", "binary", "multiclass"]
+ClassWeight = (
+    Literal["balanced"] | Annotated[dict[ColumnName, Annotated[float, Field(gt=0, le=1e6)]],
+                                    Field(min_length=1, max_length=500)]
+)  # fmt: skip
 Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
 
@@ -37,6 +41,14 @@ class JobRequest(Request):
         min_length=1,
         max_length=1000,
         description="Default: every usable column but the target.",
+    )
+    weights_column: ColumnName | None = Field(
+        None, description="A column of numbers from 0: what each row counts for."
+    )
+    class_weight: ClassWeight | None = Field(
+        None,
+        description="What a row counts for in the loss by its class; balanced: all classes the "
+        "same together. By label, those left out count 1.",
     )
     preprocessing: PreprocessingRequest = PreprocessingRequest()
     network: NetworkRequest = NetworkRequest()
@@ -142,6 +154,8 @@ class JobResponse(Response):
     model: str
     task: TaskName
     features: list[str]
+    weights_column: str | None = None
+    class_weight: Literal["balanced"] | dict[str, float] | None = None
     preprocessing: JsonObject
     network: JsonObject
     training: JsonObject

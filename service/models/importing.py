@@ -14,6 +14,7 @@ from core.files import load
 from core.model import Model
 from service.jobs.network import NetworkRequest
 from service.jobs.preprocessing import PreprocessingRequest
+from service.jobs.schemas import ClassWeight
 from service.jobs.training import TrainingRequest
 from service.kit.problems import Problem
 from service.kit.schemas import ColumnName, Text
@@ -34,6 +35,8 @@ class _Spec(BaseModel):
     target: ColumnName
     task: Text = Field(max_length=16)
     features: list[ColumnName]
+    weights_column: ColumnName | None = None
+    class_weight: ClassWeight | None = None
     preprocessing: PreprocessingRequest
     network: NetworkRequest
     training: TrainingRequest

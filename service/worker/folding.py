@@ -57,7 +57,7 @@ def cross_validate(data: Data, splits: Sequence[Split], go_on: Callable[[], bool
         prepared = prepare(data, parts)
         fit = _run(prepared, recipe(data.spec), go_on)
         judged = prepared.judged(fit.theta)
-        results.append(evaluate(data.spec["task"], judged.truth, judged.output))
+        results.append(evaluate(data.spec["task"], judged.truth, judged.output, judged.weights))
         answers.append(judged)
         lines.append(prepared.linear())
         epochs.append(max(1, fit.best_epoch))
@@ -67,6 +67,7 @@ def cross_validate(data: Data, splits: Sequence[Split], go_on: Callable[[], bool
         judged=Answered(
             np.concatenate([one.truth for one in answers])[order],
             np.concatenate([one.output for one in answers])[order],
+            data.weights_of(np.sort(data.present)),
         ),
         linear=np.concatenate(lines)[order],
         epochs=round(median(epochs)),

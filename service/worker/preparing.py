@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.appraisal import Answered, linear_answers
-from core.columns import Column, Indices, Table
+from core.columns import Column, Indices, Table, row_count
 from core.network import Floats, Network
 from core.preprocessing import Preprocessor
 from core.splits import Split, marked, split
-from core.targets import Regression, Target, fit_target
+from core.targets import Classes, Regression, Target, fit_target
 from core.training import Fit, Recipe
 from core.validation import folds
+from core.weights import Weights, class_weights, combined, sample_weights, some_weight
 from service.datasets.reading import read_table
 from service.jobs.recipe import network
 
@@ -26,7 +27,8 @@ Spec = Mapping[str, Any]
 class Data:
     """A job's table: its features, its target, and the rows that have one.
 
-    classes: of the rows present; None for a quantity.
+    classes: of the rows present; None for a quantity. weights: of all rows, NaN where there is
+    no target; None for 1 each.
     """
 
     spec: Spec
@@ -34,6 +36,11 @@ class Data:
     target: Column
     present: Indices
     classes: NDArray[np.int64] | None
+    weights: Weights = None
+
+    def weights_of(self, rows: Indices) -> Weights:
+        """The weights of some rows. Raises DataError when all of them are 0."""
+        return None if self.weights is None else some_weight(self.weights[rows])
 
     def splits(self) -> list[Split]:
         """Which rows train and which judge: once, or once a fold. Raises DataError."""
@@ -51,19 +58,27 @@ class Data:
 def load(spec: Spec, path: Path) -> Data:
     """Read the columns that a job is about. Raises DataError where the target does not fit."""
     name, marker = spec["target"], (spec["training"]["validation"] or {}).get("column")
-    wanted = dict.fromkeys([*spec["features"], name, *([marker] if marker else [])])
+    weigher = spec.get("weights_column")
+    others = [one for one in (marker, weigher) if one is not None]
+    wanted = dict.fromkeys([*spec["features"], name, *others])
     table = dict(read_table(path, list(wanted)))
     column = table.pop(name)
     target, present = fit_target(column, spec["task"], name=name)
     classes = None if isinstance(target, Regression) else target.truth(column, present)
-    return Data(spec, table, column, present, classes)
+    weights = None
+    if weigher is not None:
+        weights = np.full(row_count(column), np.nan)
+        weights[present] = sample_weights(weigher, table[weigher], present)
+    return Data(spec, table, column, present, classes, weights)
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """One split of the data as a network takes it, fitted on its training rows.
 
-    x, xv: (rows, inputs) of the rows that train and judge. y, yv: (rows, outputs).
+    x, xv: (rows, inputs) of the rows that train and judge. y, yv: (rows, outputs). weights,
+    weights_v: (rows,), what each counts for in metrics; losses, losses_v: in the loss, where its
+    class counts too. None for 1 each.
     """
 
     target: Target
@@ -75,26 +90,41 @@ class Prepared:
     yv: Floats
     truth: NDArray[Any]
     truth_v: NDArray[Any]
+    weights: Weights
+    weights_v: Weights
+    losses: Weights
+    losses_v: Weights
 
     def fit(self, recipe: Recipe, state: bytes | None = None) -> Fit:
         """The training run, from the beginning or from a saved state."""
-        validation = (self.xv, self.yv) if len(self.xv) else None
-        return Fit(self.network, recipe, self.x, self.y, validation=validation, state=state)
+        return Fit(
+            self.network,
+            recipe,
+            self.x,
+            self.y,
+            validation=(self.xv, self.yv) if len(self.xv) else None,
+            weights=self.losses,
+            validation_weights=self.losses_v if len(self.xv) else None,
+            state=state,
+        )
 
     def trained(self, theta: Floats) -> Answered:
         """The training rows with the network's answers."""
-        return Answered(self.truth, self.target.decode(self.network.forward(theta, self.x)))
+        output = self.target.decode(self.network.forward(theta, self.x))
+        return Answered(self.truth, output, self.weights)
 
     def judged(self, theta: Floats) -> Answered:
         """The judging rows with the network's answers; the training rows where there are none."""
         if not len(self.xv):
             return self.trained(theta)
-        return Answered(self.truth_v, self.target.decode(self.network.forward(theta, self.xv)))
+        output = self.target.decode(self.network.forward(theta, self.xv))
+        return Answered(self.truth_v, output, self.weights_v)
 
     def linear(self) -> NDArray[np.float64]:
         """What linear or logistic regression answers for the rows of `judged`."""
         rows = self.xv if len(self.xv) else self.x
-        return linear_answers(self.target, self.network.link, self.x, self.y, rows)
+        link = self.network.link
+        return linear_answers(self.target, link, self.x, self.y, rows, self.weights)
 
 
 def prepare(data: Data, parts: Split) -> Prepared:
@@ -111,6 +141,12 @@ def prepare(data: Data, parts: Split) -> Prepared:
     preprocessor = Preprocessor.fit(data.table, spec["features"], rows=parts.train, **choices)
     x, _ = preprocessor.transform(data.table, parts.train)
     xv, _ = preprocessor.transform(data.table, parts.validation)
+    truth: NDArray[Any] = target.truth(column, parts.train)
+    truth_v: NDArray[Any] = target.truth(column, parts.validation)
+    weights, weights_v = data.weights_of(parts.train), data.weights_of(parts.validation)
+    classes = None
+    if isinstance(target, Classes) and spec.get("class_weight") is not None:
+        classes = class_weights(target.names, truth, spec["class_weight"], weights)
     return Prepared(
         target=target,
         preprocessor=preprocessor,
@@ -119,6 +155,10 @@ def prepare(data: Data, parts: Split) -> Prepared:
         y=target.encode(column, parts.train),
         xv=xv,
         yv=target.encode(column, parts.validation),
-        truth=target.truth(column, parts.train),
-        truth_v=target.truth(column, parts.validation),
+        truth=truth,
+        truth_v=truth_v,
+        weights=weights,
+        weights_v=weights_v,
+        losses=combined(weights, classes, truth),
+        losses_v=combined(weights_v, classes, truth_v),
     )
