@@ -34,6 +34,8 @@ class Assignment(msgspec.Struct, frozen=True, tag="assignment"):
     checkpoints: str = ""  # the folder for states too large for a message
     resume: Resume | None = None
     bounds: Bounds = Bounds()
+    validation_path: str = ""  # of the data set whose rows judge, where another one does
+    validation_sha256: str | None = None
     against: str | None = None  # a model file whose weights are to come out again
 
 

@@ -41,6 +41,7 @@ class Lease:
     resume: Resume | None = None
     kind: str = "train"
     subject: Json | None = None
+    validation_sha256: str | None = None
 
 
 def claim(session: Session, owner: str, ttl: float, *, fair: bool = False) -> Lease | None:
@@ -75,9 +76,22 @@ def claim(session: Session, owner: str, ttl: float, *, fair: bool = False) -> Le
         return None
     record(session, job.id, "running", message)
     sha256 = session.scalars(select(Dataset.sha256).where(Dataset.id == job.dataset_id)).one()
+    judge = (job.spec["training"]["validation"] or {}).get("dataset")
+    judging = None
+    if judge is not None:
+        judging = session.scalar(select(Dataset.sha256).where(Dataset.id == judge))
     resume = checkpoints.resume(session, job.id) if job.fence > 1 else None
     return Lease(
-        job.id, job.fence, job.model, job.spec, sha256, owner, resume, job.kind, job.subject
+        job.id,
+        job.fence,
+        job.model,
+        job.spec,
+        sha256,
+        owner,
+        resume,
+        job.kind,
+        job.subject,
+        judging,
     )
 
 

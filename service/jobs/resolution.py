@@ -31,8 +31,12 @@ class Resolution:
     warnings: list[Json]
 
 
-def resolve(request: JobRequest, dataset: Dataset, settings: Settings) -> Resolution:
+def resolve(
+    request: JobRequest, dataset: Dataset, settings: Settings, judge: Dataset | None = None
+) -> Resolution:
     """Check the request against its data set and fill in everything left open.
+
+    judge: the data set whose rows judge, where it is another.
 
     Raises Problem job-invalid naming fields, or job-too-large with the estimate.
     """
@@ -54,6 +58,8 @@ def resolve(request: JobRequest, dataset: Dataset, settings: Settings) -> Resolu
             )
         )
     _check_weights(request, columns, features, task)
+    if judge is not None:
+        _check_judge(judge, request, columns, features)
     training_rows = _training_rows(request, columns, features, rows)
     training = request.training.model_dump(mode="json")
     training["loss"] = _loss(request, task)
@@ -125,6 +131,27 @@ def _check_weights(
     if column["type"] != "number" or column["missing"] or column["min"] < 0:
         detail = "Expected a column of numbers from 0, none of them missing."
         raise _refuse("/weights_column", detail, "no_weights")
+
+
+def _check_judge(
+    judge: Dataset, request: JobRequest, columns: dict[str, Json], features: list[str]
+) -> None:
+    path = "/training/validation/dataset"
+    there = {column["name"]: column for column in judge.columns}
+    weigher = [] if request.weights_column is None else [request.weights_column]
+    for name in [request.target, *features, *weigher]:
+        if name not in there:
+            detail = "That data set lacks columns of the job's; the target, features and weights."
+            raise _refuse(path, detail, "missing_column")
+        kinds = {_broad(there[name]), _broad(columns[name])}
+        if len(kinds) > 1 and there[name]["distinct"] != 0:
+            raise _refuse(path, "Its columns have other types than the job's.", "wrong_type")
+    if judge.rows == there[request.target]["missing"]:
+        raise _refuse(path, "No row of that data set has a target.", "too_few_rows")
+
+
+def _broad(column: Json) -> str:
+    return "text" if column["type"] == "category" else str(column["type"])
 
 
 def _check_marker(

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from service.jobs.drain import queue_full
@@ -186,5 +186,7 @@ def epochs(
 
 
 def needed_by(session: Session, dataset_id: str) -> str | None:
-    """The id of a job that uses the data set; None when no job does."""
-    return session.scalar(select(Job.id).where(Job.dataset_id == dataset_id).limit(1))
+    """The id of a job that trains on the data set or is judged by it; None when no job is."""
+    judge = Job.spec["training"]["validation"]["dataset"].as_string()
+    uses = or_(Job.dataset_id == dataset_id, judge == dataset_id)
+    return session.scalar(select(Job.id).where(uses).limit(1))

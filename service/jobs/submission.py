@@ -10,8 +10,9 @@ from service.jobs.resolution import resolve
 from service.jobs.schemas import JobRequest, JobResponse
 from service.jobs.view import view
 from service.kit.disk import require_room
+from service.kit.problems import FieldError, Problem
 from service.state import State
-from service.tables import Job
+from service.tables import Dataset, Job
 
 Keep = Callable[[Session, JobResponse], None]
 
@@ -24,8 +25,10 @@ def submit(state: State, body: JobRequest, keep: Keep | None = None) -> JobRespo
     require_room(state.settings)
     with state.database.read() as session:
         dataset = datasets.get(session, body.dataset)
-    resolution = resolve(body, dataset, state.settings)
+        judge = _judge(session, body)
+    resolution = resolve(body, dataset, state.settings, judge)
     with state.database.write() as session:
+        _judge(session, body)  # nobody has deleted it meanwhile
         job = store.submit(
             session,
             dataset_id=datasets.get(session, body.dataset).id,
@@ -42,6 +45,19 @@ def submit(state: State, body: JobRequest, keep: Keep | None = None) -> JobRespo
             keep(session, shown)
     state.changes.doorbell.ring(job.id)
     return shown
+
+
+def _judge(session: Session, body: JobRequest) -> Dataset | None:
+    """The data set whose rows judge, where another one does. Raises Problem job-invalid."""
+    validation = body.training.validation
+    if validation is None or validation.dataset is None:
+        return None
+    found = session.get(Dataset, validation.dataset)
+    if found is None:
+        detail = "There is no such data set; GET /v1/datasets for those that there are."
+        field = FieldError("/training/validation/dataset", detail, "unknown_dataset")
+        raise Problem("job-invalid", detail, [field])
+    return found
 
 
 def change(state: State, job_id: str, move: Callable[[Session, str], Job]) -> JobResponse:

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from core.losses import LOSSES
 from core.validation import MOST_FOLDS
-from service.kit.schemas import ColumnName, Request
+from service.kit.schemas import ColumnName, Request, Text
 
 if TYPE_CHECKING:
     LossName = str
@@ -211,6 +211,9 @@ class ValidationRequest(Request):
         description="Rows where this column is true, 1 or `validation`; false, 0 and `train` "
         "train, all others are left out.",
     )
+    dataset: Annotated[Text, Field(max_length=64)] | None = Field(
+        None, description="All rows of that data set judge, all of the job's own train."
+    )
     folds: int | None = Field(
         None,
         ge=2,
@@ -226,8 +229,9 @@ class ValidationRequest(Request):
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        if sum(form is not None for form in (self.fraction, self.column, self.folds)) != 1:
-            raise ValueError("give one of fraction, column and folds")
+        forms = (self.fraction, self.column, self.dataset, self.folds)
+        if sum(form is not None for form in forms) != 1:
+            raise ValueError("give one of fraction, column, dataset and folds")
         return self
 
 

@@ -146,9 +146,12 @@ class Agent:
 
     def _assignment(self, lease: Lease) -> Assignment:
         settings = self.settings
+        folder = settings.folder("datasets")
         return Assignment(
             spec=lease.spec,
-            dataset_path=str(settings.folder("datasets") / f"{lease.dataset_sha256}.parquet"),
+            dataset_path=str(folder / f"{lease.dataset_sha256}.parquet"),
+            validation_path=str(folder / f"{lease.validation_sha256}.parquet"),
+            validation_sha256=lease.validation_sha256,
             dataset_sha256=lease.dataset_sha256,
             job_id=lease.job_id,
             fence=lease.fence,

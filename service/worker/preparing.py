@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.appraisal import Answered, linear_answers
-from core.columns import Column, Indices, Table, row_count
+from core.columns import Column, Indices, Numeric, Table, row_count
 from core.network import Floats, Network
 from core.preprocessing import Preprocessor
 from core.splits import Split, marked, split
@@ -28,7 +28,7 @@ class Data:
     """A job's table: its features, its target, and the rows that have one.
 
     classes: of the rows present; None for a quantity. weights: of all rows, NaN where there is
-    no target; None for 1 each.
+    no target; None for 1 each. judges: another table whose rows judge, where there is one.
     """
 
     spec: Spec
@@ -37,6 +37,7 @@ class Data:
     present: Indices
     classes: NDArray[np.int64] | None
     weights: Weights = None
+    judges: "Data | None" = None
 
     def weights_of(self, rows: Indices) -> Weights:
         """The weights of some rows. Raises DataError when all of them are 0."""
@@ -46,6 +47,8 @@ class Data:
         """Which rows train and which judge: once, or once a fold. Raises DataError."""
         validation = self.spec["training"]["validation"] or {}
         seed = self.spec["seed"]
+        if self.judges is not None:
+            return [Split(np.sort(self.present), self.judges.present)]
         if "column" in validation:
             return [marked(self.present, self.table[validation["column"]])]
         if "folds" in validation:
@@ -55,21 +58,44 @@ class Data:
         return [split(self.present, classes=self.classes, fraction=fraction, seed=seed)]
 
 
-def load(spec: Spec, path: Path) -> Data:
-    """Read the columns that a job is about. Raises DataError where the target does not fit."""
-    name, marker = spec["target"], (spec["training"]["validation"] or {}).get("column")
-    weigher = spec.get("weights_column")
-    others = [one for one in (marker, weigher) if one is not None]
-    wanted = dict.fromkeys([*spec["features"], name, *others])
-    table = dict(read_table(path, list(wanted)))
-    column = table.pop(name)
+def load(spec: Spec, path: Path, judging: Path) -> Data:
+    """Read the columns that a job is about, of another file too when its rows judge.
+
+    Raises DataError where the target does not fit.
+    """
+    validation = spec["training"]["validation"] or {}
+    table, column = _read(spec, path, validation.get("column"))
+    name = spec["target"]
     target, present = fit_target(column, spec["task"], name=name)
     classes = None if isinstance(target, Regression) else target.truth(column, present)
-    weights = None
-    if weigher is not None:
-        weights = np.full(row_count(column), np.nan)
-        weights[present] = sample_weights(weigher, table[weigher], present)
-    return Data(spec, table, column, present, classes, weights)
+    weights = _weights(spec, table, present, row_count(column))
+    judges = _judges(spec, judging) if "dataset" in validation else None
+    return Data(spec, table, column, present, classes, weights, judges)
+
+
+def _read(spec: Spec, path: Path, marker: str | None) -> tuple[dict[str, Column], Column]:
+    """The features, with the columns that mark and weigh rows; and the target."""
+    others = [one for one in (marker, spec.get("weights_column")) if one is not None]
+    wanted = dict.fromkeys([*spec["features"], spec["target"], *others])
+    table = dict(read_table(path, list(wanted)))
+    return table, table.pop(spec["target"])
+
+
+def _weights(spec: Spec, table: Table, present: Indices, rows: int) -> Weights:
+    name = spec.get("weights_column")
+    if name is None:
+        return None
+    weights = np.full(rows, np.nan)
+    weights[present] = sample_weights(name, table[name], present)
+    return weights
+
+
+def _judges(spec: Spec, path: Path) -> Data:
+    """All rows of another table that have a target."""
+    table, column = _read(spec, path, None)
+    has = ~np.isnan(column.values) if isinstance(column, Numeric) else column.codes >= 0
+    present = np.flatnonzero(has).astype(np.int64)
+    return Data(spec, table, column, present, None, _weights(spec, table, present, len(has)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,14 +123,15 @@ class Prepared:
 
     def fit(self, recipe: Recipe, state: bytes | None = None) -> Fit:
         """The training run, from the beginning or from a saved state."""
+        judged = len(self.xv) > 0
         return Fit(
             self.network,
             recipe,
             self.x,
             self.y,
-            validation=(self.xv, self.yv) if len(self.xv) else None,
+            validation=(self.xv, self.yv) if judged else None,
             weights=self.losses,
-            validation_weights=self.losses_v if len(self.xv) else None,
+            validation_weights=self.losses_v if judged else None,
             state=state,
         )
 
@@ -129,7 +156,7 @@ class Prepared:
 
 def prepare(data: Data, parts: Split) -> Prepared:
     """Learn target and preprocessing from the rows that train. Raises DataError."""
-    spec, column = data.spec, data.target
+    spec, column, judging = data.spec, data.target, data.judges or data
     choices = dict(spec["preprocessing"])
     target, _ = fit_target(
         column,
@@ -140,10 +167,10 @@ def prepare(data: Data, parts: Split) -> Prepared:
     )
     preprocessor = Preprocessor.fit(data.table, spec["features"], rows=parts.train, **choices)
     x, _ = preprocessor.transform(data.table, parts.train)
-    xv, _ = preprocessor.transform(data.table, parts.validation)
+    xv, _ = preprocessor.transform(judging.table, parts.validation)
     truth: NDArray[Any] = target.truth(column, parts.train)
-    truth_v: NDArray[Any] = target.truth(column, parts.validation)
-    weights, weights_v = data.weights_of(parts.train), data.weights_of(parts.validation)
+    truth_v: NDArray[Any] = target.truth(judging.target, parts.validation)
+    weights, weights_v = data.weights_of(parts.train), judging.weights_of(parts.validation)
     classes = None
     if isinstance(target, Classes) and spec.get("class_weight") is not None:
         classes = class_weights(target.names, truth, spec["class_weight"], weights)
@@ -154,7 +181,7 @@ def prepare(data: Data, parts: Split) -> Prepared:
         x=x,
         y=target.encode(column, parts.train),
         xv=xv,
-        yv=target.encode(column, parts.validation),
+        yv=target.encode(judging.target, parts.validation),
         truth=truth,
         truth_v=truth_v,
         weights=weights,

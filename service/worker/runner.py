@@ -72,7 +72,7 @@ def run(
 def _train(assignment: Assignment, asked_to_stop: Callable[[], bool]) -> Iterator[Message]:
     started = time.monotonic()
     spec = assignment.spec
-    data = load(spec, Path(assignment.dataset_path))
+    data = load(spec, Path(assignment.dataset_path), Path(assignment.validation_path))
     parts, folded, how = data.splits(), None, recipe(spec)
     if len(parts) > 1:
         go_on = within(spec["training"]["max_seconds"], started, asked_to_stop)
@@ -171,7 +171,9 @@ def lineage(assignment: Assignment) -> dict[str, Any]:
     """All that the model follows from, and is written into its file: equal lineage on equal
     machines gives equal bytes.
     """
+    judge = assignment.validation_sha256
     return {
+        **({} if judge is None else {"validation_sha256": judge}),
         "dataset_sha256": assignment.dataset_sha256,
         "spec": assignment.spec,
         "seed": assignment.spec["seed"],

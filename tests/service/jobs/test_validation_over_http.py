@@ -126,3 +126,49 @@ def test_a_marker_that_marks_nothing_fails_the_job(client: httpx2.Client, pengui
     job = submit(client, **body, training=training).json()
     assert (job["state"], job["error"]["code"]) == ("failed", "dataset_invalid")
     assert "validation column" in job["error"]["message"]
+
+
+@pytest.fixture(scope="module")
+def others(client: httpx2.Client) -> str:
+    """Rows of another table with the columns of `marked`, in another order, and one more."""
+    rows = "".join(f"-1,{2 * x / 50},{x / 50},yes,train\n" for x in range(50))
+    text = f"more,y,x,judges,part\n{rows},,0.5,,\n"
+    headers = {"Content-Type": "text/csv"}
+    answer = client.post("/v1/datasets?name=others", content=text, headers=headers)
+    return str(answer.json()["id"])
+
+
+def test_another_data_set_judges(client: httpx2.Client, linear_rows: str, others: str) -> None:
+    training = {"validation": {"dataset": others}, "epochs": 400}
+    body = {"dataset": linear_rows, "target": "y", "features": ["x"], "model": "judged"}
+    job = submit(client, **body, training=training, network={"layers": []}, seed=1).json()
+    assert job["state"] == "succeeded", job
+    assert job["training"]["validation"] == {"dataset": others}
+    version = client.get("/v1/models/judged/versions/1").json()
+    assert version["metrics"]["r2"] > 0.99
+    sha256 = client.get(f"/v1/datasets/{others}").json()["sha256"]
+    assert version["lineage"]["validation_sha256"] == sha256
+    card = client.get("/v1/models/judged/versions/1/card").json()
+    assert (card["judging_rows"], card["data"]["training_rows"]) == (50, 120)
+    refused = client.delete(f"/v1/datasets/{others}")
+    assert refused.status_code == 409
+    assert job["id"] in refused.json()["detail"]
+
+
+@pytest.fixture(scope="module")
+def linear_rows(client: httpx2.Client) -> str:
+    text = "x,y\n" + "".join(f"{x / 120},{2 * x / 120}\n" for x in range(120))
+    headers = {"Content-Type": "text/csv"}
+    answer = client.post("/v1/datasets?name=lines", content=text, headers=headers)
+    return str(answer.json()["id"])
+
+
+def test_a_data_set_that_cannot_judge_is_refused(
+    client: httpx2.Client, penguins: str, linear_rows: str
+) -> None:
+    for judge in ("ds_nowhere", penguins):
+        training = {"validation": {"dataset": judge}}
+        body = {"dataset": linear_rows, "target": "y", "training": training}
+        answer = client.post("/v1/jobs", json=body)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["pointer"] == "/training/validation/dataset"
