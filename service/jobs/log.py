@@ -14,6 +14,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+_INSERT = insert(Event)
+
+
 def record(
     session: Session,
     job_id: str,
@@ -25,7 +28,7 @@ def record(
 ) -> None:
     """Append to the job's durable log."""
     values = {"job_id": job_id, "time": now(), "type": kind, "message": message, "level": level}
-    session.execute(insert(Event), [{**values, "data": data}])
+    session.execute(_INSERT, [{**values, "data": data}])
 
 
 def events(session: Session, job_id: str, *, after: int, limit: int) -> Sequence[Event]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import case, func, literal, select, text, update
+from sqlalchemy import bindparam, case, func, literal, select, text, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from service.jobs import checkpoints
 from service.jobs.log import now, record
@@ -44,11 +45,8 @@ class Lease:
     validation_sha256: str | None = None
 
 
-def claim(session: Session, owner: str, ttl: float, *, fair: bool = False) -> Lease | None:
-    """Take the next waiting job: highest priority, then, if fair, of the share with the fewest
-    running, then the oldest. One statement, no gap.
-    """
-    turn = [_running_of_share(session)] if fair else []
+def _taking(*turn: Any) -> ReturningUpdate[Any]:
+    """The statement of a claim, in the order of rank, then turn, then age."""
     candidate = (
         select(Job.id)
         .where(Job.state.in_(CLAIMABLE))
@@ -57,29 +55,48 @@ def claim(session: Session, owner: str, ttl: float, *, fair: bool = False) -> Le
         .with_for_update(skip_locked=True)
         .scalar_subquery()
     )
-    message = "A worker has started it."
-    job = session.scalars(
+    return (
         update(Job)
         .where(Job.id == candidate, Job.state.in_(CLAIMABLE))
         .values(
             state=State.RUNNING,
             fence=Job.fence + 1,
-            owner=owner,
-            lease_until=time.time() + ttl,
-            started_at=func.coalesce(Job.started_at, literal(now(), Job.started_at.type)),
-            history=Job.history + literal(passage(State.RUNNING, message, short(owner))),
+            owner=bindparam("owner"),
+            lease_until=bindparam("until"),
+            started_at=func.coalesce(Job.started_at, bindparam("now", type_=Job.started_at.type)),
+            history=Job.history + bindparam("line", type_=Job.history.type),
         )
         .returning(Job)
         .execution_options(synchronize_session=False)
-    ).one_or_none()
+    )
+
+
+_TAKE_NEXT = _taking()
+_SHA256 = select(Dataset.sha256).where(Dataset.id == bindparam("id"))
+_ANY_WAITING = select(Job.id).where(Job.state.in_(CLAIMABLE)).limit(1)
+
+
+def claim(session: Session, owner: str, ttl: float, *, fair: bool = False) -> Lease | None:
+    """Take the next waiting job: highest priority, then, if fair, of the share with the fewest
+    running, then the oldest. One statement, no gap.
+    """
+    message = "A worker has started it."
+    values = {
+        "owner": owner,
+        "until": time.time() + ttl,
+        "now": now(),
+        "line": passage(State.RUNNING, message, short(owner)),
+    }
+    statement = _taking(_running_of_share(session)) if fair else _TAKE_NEXT
+    job = session.scalars(statement, values).one_or_none()
     if job is None:
         return None
     record(session, job.id, "running", message)
-    sha256 = session.scalars(select(Dataset.sha256).where(Dataset.id == job.dataset_id)).one()
+    sha256 = session.scalars(_SHA256, {"id": job.dataset_id}).one()
     judge = (job.spec["training"]["validation"] or {}).get("dataset")
     judging = None
     if judge is not None:
-        judging = session.scalar(select(Dataset.sha256).where(Dataset.id == judge))
+        judging = session.scalar(_SHA256, {"id": judge})
     resume = checkpoints.resume(session, job.id) if job.fence > 1 else None
     return Lease(
         job.id,
@@ -108,7 +125,7 @@ def _running_of_share(session: Session) -> Any:
 
 def has_waiting(session: Session) -> bool:
     """Whether a claim would find something; reading first keeps idle workers from writing."""
-    return session.scalar(select(Job.id).where(Job.state.in_(CLAIMABLE)).limit(1)) is not None
+    return session.scalar(_ANY_WAITING) is not None
 
 
 def holds(session: Session, lease: Lease, **values: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from service.jobs.drain import queue_full
@@ -57,9 +57,23 @@ def submit(
     return job
 
 
+# Statements of every submission and every look at a job, put together once.
+_WAITING = select(func.count()).where(Job.state.in_(CLAIMABLE))
+_RUNNING = select(func.count()).where(Job.state.in_(HELD))
+_AHEAD = _WAITING.where(
+    (Job.rank < bindparam("rank")) | ((Job.rank == bindparam("rank")) & (Job.id < bindparam("id")))
+)
+_LAST_ENDED = (  # the jobs that an estimate looks back on
+    select(Job.started_at, Job.finished_at)
+    .where(Job.finished_at.is_not(None), Job.started_at.is_not(None))
+    .order_by(Job.finished_at.desc())
+    .limit(20)
+)
+
+
 def waiting(session: Session) -> int:
     """How many jobs wait for a worker."""
-    return session.scalar(select(func.count()).where(Job.state.in_(CLAIMABLE))) or 0
+    return session.scalar(_WAITING) or 0
 
 
 def get(session: Session, job_id: str) -> Job:
@@ -86,11 +100,7 @@ def queue_position(session: Session, job: Job) -> int | None:
     """1 for the job that is claimed next; None when it does not wait."""
     if job.state not in CLAIMABLE:
         return None
-    ahead = (Job.rank < job.rank) | ((Job.rank == job.rank) & (Job.id < job.id))
-    return 1 + (session.scalar(select(func.count()).where(Job.state.in_(CLAIMABLE), ahead)) or 0)
-
-
-_RECENT = 20  # jobs that an estimate looks back on
+    return 1 + (session.scalar(_AHEAD, {"rank": job.rank, "id": job.id}) or 0)
 
 
 def estimated_start(session: Session, position: int | None) -> datetime | None:
@@ -99,16 +109,10 @@ def estimated_start(session: Session, position: int | None) -> datetime | None:
     """
     if position is None:
         return None
-    last = (
-        select(Job.started_at, Job.finished_at)
-        .where(Job.finished_at.is_not(None), Job.started_at.is_not(None))
-        .order_by(Job.finished_at.desc())
-        .limit(_RECENT)
-    )
-    took = [row.finished_at - row.started_at for row in session.execute(last)]
+    took = [row.finished_at - row.started_at for row in session.execute(_LAST_ENDED)]
     if not took:
         return None
-    running = session.scalar(select(func.count()).where(Job.state.in_(HELD))) or 1
+    running = session.scalar(_RUNNING) or 1
     return now() + position * (sum(took, timedelta()) / len(took)) / running
 
 

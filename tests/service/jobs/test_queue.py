@@ -10,6 +10,7 @@ import pytest
 from service.jobs import queue, store
 from service.jobs.owners import is_dead, owner_name
 from service.jobs.states import State
+from service.jobs.transitions import history, timings
 from service.kit import migrations
 from service.kit.database import Database
 from service.kit.problems import Problem
@@ -32,11 +33,11 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-def submit(database: Database, priority: int = 0, max_queued: int = 1000) -> str:
+def submit(database: Database, priority: int = 0, max_queued: int = 1000, share: str = "") -> str:
     with database.write() as session:
         return store.submit(
             session, dataset_id="ds_1", model="m", spec={"target": "y"}, warnings=[], tags={},
-            priority=priority, max_queued=max_queued,
+            priority=priority, max_queued=max_queued, share=share,
         ).id  # fmt: skip
 
 
@@ -56,6 +57,69 @@ def test_claims_go_by_priority_then_age(database: Database) -> None:
     claimed = [claim(database) for _ in range(4)]
 
     assert [lease and lease.job_id for lease in claimed] == [urgent, old, young, None]
+
+
+def test_shares_with_fewest_running_jobs_are_next_among_equal_priorities(
+    database: Database,
+) -> None:
+    greedy = [submit(database, share="a") for _ in range(3)]
+    modest = [submit(database, share="b") for _ in range(2)]
+    urgent = submit(database, share="a", priority=1)
+
+    claimed = []
+    for _ in range(6):
+        with database.write() as session:
+            lease = queue.claim(session, ME, TTL, fair=True)
+        assert lease is not None
+        claimed.append(lease.job_id)
+
+    assert claimed == [urgent, modest[0], greedy[0], modest[1], greedy[1], greedy[2]]
+
+
+def test_every_change_of_state_says_when_why_and_by_whom(database: Database) -> None:
+    job_id = submit(database)
+    lease = claim(database)
+    assert lease is not None
+    with database.write() as session:
+        store.pause(session, job_id)
+        queue.set_aside(session, lease, "x")
+        store.resume(session, job_id)
+
+    with database.read() as session:
+        told = history(store.get(session, job_id))
+
+    assert [line.state for line in told] == ["queued", "running", "pausing", "paused", "queued"]
+    worker = f"worker {ME.split('/')[2]}"
+    assert [line.actor for line in told] == ["client", worker, "client", worker, "client"]
+    assert all(line.cause for line in told)
+    spent = timings(told, told[-1].time + 1.0)
+    assert spent["queued"] == pytest.approx(told[1].time - told[0].time + 1.0, abs=1e-5)
+    assert sum(spent.values()) == pytest.approx(told[-1].time + 1.0 - told[0].time, abs=1e-5)
+
+
+def test_a_cancel_that_was_answered_wins_over_a_run_that_ends(database: Database) -> None:
+    job_id = submit(database)
+    lease = claim(database)
+    assert lease is not None
+    with database.write() as session:
+        store.cancel(session, job_id)
+
+    with database.write() as session:
+        assert not queue.settle(session, lease, State.SUCCEEDED, result={})
+        assert queue.set_aside(session, lease, "x") == State.CANCELLED
+
+    assert state(database, job_id) == "cancelled"
+
+
+def test_a_pause_gives_way_to_the_end_of_its_run(database: Database) -> None:
+    job_id = submit(database)
+    lease = claim(database)
+    assert lease is not None
+    with database.write() as session:
+        store.pause(session, job_id)
+        assert queue.settle(session, lease, State.SUCCEEDED, result={})
+
+    assert state(database, job_id) == "succeeded"
 
 
 def test_many_claimers_get_each_job_once(database: Database) -> None:
