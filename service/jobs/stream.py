@@ -67,8 +67,9 @@ async def frames(state: State, cursor: Cursor) -> AsyncIterator[bytes]:
         while not cursor.ended:
             try:
                 news = await run_in_threadpool(cursor.news, state, first=first)
+                failed = False
             except Problem:
-                news = []  # the database is busy or the job was deleted; say so by silence
+                news, failed = [], True  # the database is busy or the job was deleted: silence
             first = first and not news
             if news:
                 yield b"".join(news)
@@ -81,4 +82,6 @@ async def frames(state: State, cursor: Cursor) -> AsyncIterator[bytes]:
             if loop.time() - spoke >= HEARTBEAT_SECONDS:
                 yield b": still here\n\n"
                 spoke = loop.time()
-            await watch.changed(state.settings.sweep_seconds)
+            # Rings are not lost (see the doorbell), so an idle stream asks nothing meanwhile.
+            silence = HEARTBEAT_SECONDS - (loop.time() - spoke)
+            await watch.changed(state.settings.sweep_seconds if failed else silence)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from service.kit.doorbell import Doorbell
+from service.kit.doorbell import EVERYTHING, Doorbell
 
 
 class Changes:
@@ -37,9 +37,9 @@ class Changes:
 
     def _heard(self) -> None:
         words = self.doorbell.heard()
-        if "models" in words:
+        if not words.isdisjoint(("models", EVERYTHING)):
             self._on_publish()
-        for word in words:
+        for word in list(self._waiting) if EVERYTHING in words else words:
             self._wake(word)
 
     def _wake(self, word: str) -> None:

@@ -1,14 +1,18 @@
 """Doorbells: how processes on one data folder wake each other without polling.
 
 Every listener owns a Unix datagram socket in `<data>/run`. After a commit, `ring` sends a few
-bytes to each of them; a listener then reads the database. A lost ring costs at most one sweep,
-so nothing here needs to be reliable.
+bytes to each of them; a listener then reads the database. When a listener's box overflows, words
+are lost, and it is told so: `EVERYTHING` is among what it has heard.
 """
 
 import contextlib
 import os
 import socket
 from pathlib import Path
+
+EVERYTHING = "*"  # any word may have been lost
+_CAPACITY = Path("/proc/sys/net/unix/max_dgram_qlen")  # rings a box holds (unix(7)), unless
+_MANY = 64  # the ringer's own buffer is full before, which takes some hundreds
 
 
 class Doorbell:
@@ -22,6 +26,8 @@ class Doorbell:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         self.socket.bind(self._address(self.name))
+        held = int(_CAPACITY.read_text()) if _CAPACITY.exists() else 10
+        self._capacity = min(held, _MANY)
         self._out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._out.setblocking(False)
 
@@ -36,7 +42,7 @@ class Doorbell:
             try:
                 self._out.sendto(word.encode(), self._address(name))
             except BlockingIOError:
-                continue  # its box is full: it will wake anyway
+                continue  # its box is full: it will wake, and know that words were lost
             except OSError:
                 with contextlib.suppress(OSError):  # its owner is dead
                     os.unlink(name, dir_fd=self._folder)
@@ -48,12 +54,13 @@ class Doorbell:
 
     def heard(self) -> set[str]:
         """The words of all rings since the last call; empty when there were none."""
-        words = set()
+        words, rings = set(), 0
         while True:
             try:
                 words.add(self.socket.recv(256).decode())
+                rings += 1
             except BlockingIOError:
-                return words
+                return words | {EVERYTHING} if rings >= self._capacity else words
 
     def fileno(self) -> int:
         """The descriptor to wait on."""
