@@ -1,7 +1,7 @@
 """What a job asks for its columns: the fields, and whether they fit the data set."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -144,8 +144,3 @@ def _width(request: PreprocessingRequest, column: Json) -> int:
     if encoding == "date":
         return WIDEST_DATE + flag
     return int(column["distinct"]) + (missing == "constant") + flag
-
-
-EXAMPLE: dict[str, Any] = {
-    "columns": {"body_mass_g": {"scaling": "robust"}, "sex": {"missing": "indicator"}}
-}

@@ -12,6 +12,7 @@ from starlette.responses import StreamingResponse
 from service.jobs import checkpoints, log, store
 from service.jobs.schemas import (
     EXAMPLE,
+    PREPARED,
     CheckpointResponse,
     CheckpointsResponse,
     EventResponse,
@@ -42,7 +43,7 @@ JobId = Annotated[str, Path(max_length=64, description="Identifier of a job.", e
     "",
     summary="Submit a training job",
     status_code=202,
-    openapi_extra=documented(JobRequest, penguins=EXAMPLE),
+    openapi_extra=documented(JobRequest, penguins=EXAMPLE, prepared=PREPARED),
     responses={
         200: {"model": JobResponse, "description": "With `Prefer: wait=N`: the job ended in time."},
         **answers(

@@ -275,3 +275,16 @@ EXAMPLE: dict[str, Any] = {
     "training": {"epochs": 100, "optimizer": {"name": "adam", "learning_rate": 0.01}},
     "seed": 7,
 }
+
+PREPARED: dict[str, Any] = {
+    "dataset": "ds_sample_penguins",
+    "target": "species",
+    "model": "penguins",
+    "class_weight": "balanced",
+    "preprocessing": {
+        "scaling": "robust",
+        "columns": {"body_mass_g": {"scaling": "log1p"}, "sex": {"missing": "indicator"}},
+    },
+    "training": {"epochs": 50, "validation": {"folds": 5}},
+    "seed": 7,
+}

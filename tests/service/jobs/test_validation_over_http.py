@@ -172,3 +172,14 @@ def test_a_data_set_that_cannot_judge_is_refused(
         answer = client.post("/v1/jobs", json=body)
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == "/training/validation/dataset"
+
+
+def test_the_documented_example_of_folds_and_choices_succeeds(
+    client: httpx2.Client, penguins: str
+) -> None:
+    document = client.get("/openapi.json").json()
+    content = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]
+    example = content["application/json"]["examples"]["prepared"]["value"]
+    job = submit(client, **{**example, "model": "prepared"}).json()
+    assert job["state"] == "succeeded", job
+    assert job["result"]["folds"]["count"] == 5
