@@ -35,6 +35,7 @@ from service.settings import Settings
 from service.state import State
 from service.web.examples import with_real_ids
 from service.web.routes import router as web
+from service.webhooks.routes import router as webhooks
 
 DESCRIPTION = """
 Send a table, get a trained neural network behind an endpoint.
@@ -59,6 +60,7 @@ TAGS = [
         "name": "compatible routes",
         "description": "In the shape of MLflow, SageMaker, TensorFlow Serving and OpenAI.",
     },
+    {"name": "webhooks", "description": "Being told when a job has ended."},
     {"name": "operations", "description": "For those who run the service."},
 ]
 
@@ -100,7 +102,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     for router in (
         datasets, jobs, *MODELS, exports, predictions, batches, inference_protocol, invocations,
-        tensorflow, fine_tuning, operations, web,
+        tensorflow, fine_tuning, webhooks, operations, web,
     ):  # fmt: skip
         app.include_router(router)
     failures.install(app)

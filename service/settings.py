@@ -122,6 +122,19 @@ class Settings(BaseSettings):
         86400.0, gt=0, description="How long an Idempotency-Key is remembered."
     )
 
+    webhook_attempts: int = Field(
+        8, ge=1, le=100, description="How often a webhook's message is tried before it has failed."
+    )
+    webhook_retry_seconds: float = Field(
+        5.0, gt=0, description="Pause after the first failed attempt; later ones grow fourfold."
+    )
+    webhook_timeout_seconds: float = Field(
+        10.0, gt=0, le=120, description="Time a receiver has to answer a webhook."
+    )
+    webhook_allow_private: bool = Field(
+        False, description="Send webhooks to private, loopback and link-local addresses too."
+    )
+
     max_json_bytes: int = Field(
         1 << 20, ge=1024, description="Largest JSON body but for predictions."
     )

@@ -330,3 +330,49 @@ class IdempotencyKey(Table):
     body: Mapped[str]
     headers: Mapped[Json]
     created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Webhook(Table):
+    """Who wants to be told of which ends of jobs."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    url: Mapped[str] = mapped_column(String(2000))
+    events: Mapped[Json]
+    description: Mapped[str] = mapped_column(String(200))
+    secret: Mapped[str] = mapped_column(String(64))  # signing needs it as it is
+    enabled: Mapped[bool]
+    created_at: Mapped[datetime]
+
+
+class WebhookDelivery(Table):
+    """One message to one webhook: the log, and the queue of what is still to be sent."""
+
+    __tablename__ = "webhook_deliveries"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id"))
+    type: Mapped[str] = mapped_column(String(32))
+    body: Mapped[str]
+    state: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int]
+    next_at: Mapped[float]
+    status: Mapped[int | None]
+    error: Mapped[str | None]
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_webhook_deliveries_due", "state", "next_at"),
+        Index("ix_webhook_deliveries_log", "webhook_id", "id"),
+    )
+
+
+class WebhookCursor(Table):
+    """The last event that was turned into deliveries; one row."""
+
+    __tablename__ = "webhook_cursor"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    event_id: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,1 @@
+"""Webhooks: telling others that a job has ended."""

@@ -1,0 +1,111 @@
+"""Delivers webhooks, in a thread beside the agent of jobs; any number of agents may do it.
+
+It sleeps until a doorbell rings or a retry is due. An attempt is written down before it is made,
+with a lease: when the process dies over it, another makes it again.
+"""
+
+import logging
+import select
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from service.kit.database import Database
+from service.kit.doorbell import Doorbell
+from service.kit.problems import Problem
+from service.settings import Settings
+from service.webhooks import sending, signing, store
+
+_log = logging.getLogger("sigmoid.worker")
+AT_ONCE = 8
+AGENT = "sigmoid-webhooks/1"
+
+
+class Dispatcher:
+    """Fans events out and sends what is due, until told to stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._database = Database(settings.url)
+        self._doorbell = Doorbell(settings.folder("run"))
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="webhooks")
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the attempts under way and end."""
+        self._stopping = True
+        self._doorbell.wake()
+        self._thread.join()
+        self._doorbell.close()
+        self._database.close()
+
+    def _work(self) -> None:
+        with ThreadPoolExecutor(AT_ONCE, "webhook") as pool:
+            while not self._stopping:
+                try:
+                    if self._step(pool):
+                        continue
+                except Problem as problem:  # the database is busy or away
+                    _log.warning("database: %s", problem.detail)
+                select.select([self._doorbell], [], [], self._settings.sweep_seconds)
+                self._doorbell.heard()
+
+    def _step(self, pool: ThreadPoolExecutor) -> bool:
+        """Whether there was something to do."""
+        with self._database.read() as session:
+            news = store.has_news(session)
+            due = store.due(session, AT_ONCE)
+        if news:
+            with self._database.write() as session:
+                store.fan_out(session)
+        list(pool.map(self._deliver, due))
+        return news or bool(due)
+
+    def _deliver(self, delivery_id: str) -> None:
+        settings = self._settings
+        try:
+            with self._database.write() as session:
+                delivery = store.take(session, delivery_id, 2 * settings.webhook_timeout_seconds)
+                hook = None if delivery is None else store.get(session, delivery.webhook_id)
+            if delivery is None or hook is None:
+                return
+            status, error = self._attempt(hook.url, hook.secret, delivery.id, delivery.body)
+            with self._database.write() as session:
+                store.note(
+                    session,
+                    delivery,
+                    status=status,
+                    error=error,
+                    most=settings.webhook_attempts,
+                    base=settings.webhook_retry_seconds,
+                )
+        except Problem as problem:  # its lease ends, and then it is due again
+            _log.warning("webhook: %s", problem.detail)
+
+    def _attempt(
+        self, url: str, secret: str, message_id: str, text: str
+    ) -> tuple[int | None, str | None]:
+        body = text.encode()
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": AGENT,
+            **signing.headers(secret, message_id, int(time.time()), body),
+        }
+        try:
+            status = sending.post(
+                url,
+                body,
+                headers,
+                seconds=self._settings.webhook_timeout_seconds,
+                allow_private=self._settings.webhook_allow_private,
+            )
+        except sending.Refused as refused:
+            return None, f"Not delivered: {refused}."
+        if 200 <= status < 300:
+            return status, None
+        what = "Redirects are not followed." if 300 <= status < 400 else "Expected 2xx."
+        return status, f"The receiver answered {status}. {what}"
