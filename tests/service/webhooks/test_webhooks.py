@@ -111,8 +111,9 @@ def test_the_signature_is_that_of_the_specification() -> None:
 
 def test_the_end_of_a_job_arrives_signed_and_once(http_: httpx2.Client, receiver: Receiver) -> None:
     hook = add(http_, receiver.url, events=["job.succeeded"])
-    job = http_.post("/v1/jobs", json=JOB, headers={"Prefer": "wait=60"}).json()
-    wait_until(delivery(http_, hook["id"]))
+    path = http_.post("/v1/jobs", json=JOB).headers["location"]
+    wait_until(delivery(http_, hook["id"]), 90)
+    job = http_.get(path).json()
 
     assert len(receiver.messages) == 1
     headers, body = receiver.messages[0]
