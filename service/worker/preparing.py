@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.appraisal import Answered, linear_answers
 from core.columns import Column, Indices, Numeric, Table, row_count
+from core.errors import DataError
 from core.network import Floats, Network
 from core.preprocessing import Preprocessor
 from core.splits import Split, marked, split
@@ -91,7 +92,11 @@ def _weights(spec: Spec, table: Table, present: Indices, rows: int) -> Weights:
 
 
 def _judges(spec: Spec, path: Path) -> Data:
-    """All rows of another table that have a target."""
+    """All rows of another table that have a target. Raises DataError when it is not here, as
+    for a model that was trained elsewhere.
+    """
+    if not path.exists():
+        raise DataError("The data set whose rows are to judge is not here; upload it again.")
     table, column = _read(spec, path, None)
     has = ~np.isnan(column.values) if isinstance(column, Numeric) else column.codes >= 0
     present = np.flatnonzero(has).astype(np.int64)
