@@ -61,3 +61,24 @@ def test_a_module_reads_and_writes_no_files(module):
         if isinstance(node, ast.Name)
     }
     assert not names & {"open", "print", "input", "Path"}
+
+
+def test_training_runs_with_nothing_but_numpy_and_numba():
+    """scipy is there for its BLAS alone, which Numba looks up."""
+    program = """
+import sys
+for name in ("pydantic", "fastapi", "sqlalchemy", "pyarrow", "safetensors", "orjson", "sklearn",
+             "msgspec", "onnx", "optuna", "service"):
+    sys.modules[name] = None  # importing it fails
+import numpy as np
+from core.network import Layer, Network
+from core.training import Recipe, fit
+x = np.linspace(-1, 1, 20, dtype=np.float32)[:, None]
+network = Network(1, (Layer(4, "tanh"),), 1, "identity")
+run = fit(network, Recipe("mse", epochs=30, learning_rate=0.05), x, x * x)
+assert np.isfinite(network.forward(run.theta, x)).all()
+"""
+    root = FOLDER.parent
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
