@@ -18,7 +18,8 @@ async def main(url, columns):
     client = InferenceRESTClient(RESTConfig(protocol="v2", timeout=30, retries=0))
     ready = [await client.is_server_live(url), await client.is_server_ready(url),
              await client.is_model_ready(url, "penguins")]
-    inputs = [InferInput(name, [len(cells)], "BYTES" if isinstance(cells[0], str) else "FP64", cells)
+    kinds = {str: "BYTES", float: "FP64"}
+    inputs = [InferInput(name, [len(cells)], kinds[type(cells[0])], cells)
               for name, cells in columns.items()]
     request = InferRequest(model_name="penguins", infer_inputs=inputs)
     answer = await client.infer(url, request, model_name="penguins")
