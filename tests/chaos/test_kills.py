@@ -29,7 +29,7 @@ def kill_something(service: Service, random_: random.Random, index: int) -> None
     send(victims[kind](service)[:1])
 
 
-@pytest.mark.timeout(3600 if LONG else 120)
+@pytest.mark.timeout(3600 if LONG else 240)
 def test_random_kills_lose_double_and_change_nothing(tmp_path: Path) -> None:
     random_ = random.Random(7)
     with running(

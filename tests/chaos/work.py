@@ -34,7 +34,7 @@ class Work:
         self.dataset = answer.json()["id"]
         for seed in range(self.seeds):
             job = self.post(f"twin-{seed}", seed)
-            self.wait([job], 60)
+            self.wait([job], 100)  # the first start of new sources compiles the kernels
             self.twins[seed] = self.hashes()[job]
 
     def post(self, number: str, seed: int, **training: object) -> str:
