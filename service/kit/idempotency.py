@@ -22,13 +22,13 @@ import struct
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from service.kit.database import Database
@@ -36,6 +36,7 @@ from service.kit.problems import Problem
 from service.tables import IdempotencyKey
 
 LONGEST = 255
+_SWEPT = 2
 _BARE = re.compile(r"[\x21-\x7e]+")
 _QUOTED = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 _HEADER = "Idempotency-Key"
@@ -98,7 +99,10 @@ class Once:
         if not self._scope:
             return
         session.flush()
-        session.execute(delete(IdempotencyKey).where(IdempotencyKey.scope == self._scope))
+        oldest = datetime.now(UTC) - timedelta(seconds=self._seconds)
+        expired = select(IdempotencyKey.scope).where(IdempotencyKey.created_at < oldest)
+        gone = IdempotencyKey.scope.in_(expired.limit(_SWEPT))  # two go for one that comes
+        session.execute(delete(IdempotencyKey).where((IdempotencyKey.scope == self._scope) | gone))
         values = {
             "scope": self._scope,
             "fingerprint": self._fingerprint,

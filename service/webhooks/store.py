@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from service.jobs.states import FINAL
 from service.kit.ids import new_id
 from service.kit.problems import not_found
-from service.tables import Event, Json, Webhook, WebhookCursor, WebhookDelivery
+from service.tables import Event, Job, Json, Webhook, WebhookCursor, WebhookDelivery
 from service.webhooks.signing import new_secret
 
 KINDS = tuple(f"job.{state.value}" for state in sorted(FINAL))
@@ -117,8 +117,15 @@ def fan_out(session: Session) -> None:
     for event in events:
         kind = f"job.{event.type}"
         if kind in KINDS:
-            data = {"job": event.job_id, "state": event.type, "message": event.message,
-                    "result": event.data}  # fmt: skip
+            job = session.get_one(Job, event.job_id)
+            data = {
+                "job": job.id,
+                "model": job.model,
+                "state": event.type,
+                "message": event.message,
+                "result": job.result,
+                "error": job.error,
+            }
             for hook in hooks:
                 if kind in hook.events["kinds"]:
                     enqueue(session, hook, kind, data)

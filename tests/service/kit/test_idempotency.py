@@ -211,3 +211,19 @@ def test_a_key_is_forgotten_after_its_time(tmp_path: Path, database: Database) -
         lock.close()
     with database.read() as session:
         assert session.execute(text("SELECT count(*) FROM idempotency_keys")).scalar() == 1
+
+
+def test_expired_keys_make_room(tmp_path: Path, database: Database) -> None:
+    for n in range(12):
+        lock = KeyLock(tmp_path)
+        once = Once(database, lock, f"{n:064x}", 60.0)
+        once.compare(n)
+        with database.write() as session:
+            once.keep(session, 201, Shown(n=n))
+            if n < 6:
+                session.execute(text("UPDATE idempotency_keys SET created_at = 0"))
+        lock.close()
+    with database.read() as session:
+        kept = session.execute(text("SELECT min(created_at), count(*) FROM idempotency_keys"))
+        oldest, count = kept.one()
+        assert (oldest > 0, count) == (True, 6)
