@@ -13,6 +13,7 @@ from service.compatible.fine_tuning import router as fine_tuning
 from service.compatible.invocations import router as invocations
 from service.compatible.tensorflow import router as tensorflow
 from service.datasets.routes import router as datasets
+from service.diagnosis.routes import router as diagnosis
 from service.exports.routes import router as exports
 from service.inference_protocol.routes import router as inference_protocol
 from service.jobs.routes import router as jobs
@@ -101,7 +102,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     for router in (
-        datasets, jobs, *MODELS, exports, predictions, batches, inference_protocol, invocations,
+        datasets, jobs, diagnosis, *MODELS, exports, predictions, batches, inference_protocol, invocations,
         tensorflow, fine_tuning, webhooks, operations, web,
     ):  # fmt: skip
         app.include_router(router)

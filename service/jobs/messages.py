@@ -60,6 +60,7 @@ class Advanced(msgspec.Struct, frozen=True, tag="advanced"):
     epoch: float
     rows_per_second: float
     snapshot: Snapshot | None = None
+    findings: list[dict[str, Any]] = []
 
 
 class Stopped(msgspec.Struct, frozen=True, tag="stopped"):
@@ -88,6 +89,7 @@ class Trained(msgspec.Struct, frozen=True, tag="trained"):
     warnings: list[dict[str, Any]]
     verified: dict[str, Any] | None = None
     snapshot: Snapshot | None = None
+    findings: list[dict[str, Any]] = []
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
@@ -97,6 +99,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     code: str
     message: str
     pointer: str | None = None
+    findings: list[dict[str, Any]] = []
 
 
 Message = Advanced | Stopped | Trained | Failed

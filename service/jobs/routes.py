@@ -173,8 +173,9 @@ def read_events(
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "Server-sent events `snapshot`, `epoch`, `status` and `done`. "
-            "Only `status` carries an id; `Last-Event-ID` resumes after it without gap or repeat.",
+            "description": "Server-sent events `snapshot`, `epoch`, `finding`, `status` and "
+            "`done`. Only `finding` and `status` carry an id; `Last-Event-ID` resumes after it "
+            "without gap or repeat.",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
         **answers("not-found", "overloaded"),

@@ -45,6 +45,9 @@ class Cursor:
         for event in events:
             self.event = event.id
             data = {"type": event.type, "level": event.level, "message": event.message}
+            if event.type == "finding":
+                out.append(_frame("finding", {**data, "finding": event.data}, event.id))
+                continue
             out.append(_frame("status", {**data, "job": shown.model_dump(mode="json")}, event.id))
         self.ended = job.state in FINAL and len(points) < _BATCH and len(events) < _BATCH
         if self.ended:

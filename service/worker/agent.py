@@ -12,6 +12,7 @@ import time
 
 import msgspec
 
+from service.diagnosis import store as diagnosis
 from service.jobs import checkpoints, queue
 from service.jobs.messages import (
     STOP,
@@ -181,6 +182,7 @@ class Agent:
         run.points.extend(message.points)
         if isinstance(message, Advanced):
             run.epoch, run.rows_per_second = message.epoch, message.rows_per_second
+            run.findings.extend(message.findings)
             if message.snapshot is not None:
                 run.superseded(message.snapshot)
         else:
@@ -271,6 +273,8 @@ class Agent:
                     epoch=run.epoch,
                     rows_per_second=run.rows_per_second,
                 )
+                if done[run.lease.job_id] is not None:
+                    diagnosis.note(session, run.lease.job_id, run.findings)
         for run in due:
             superfluous = done[run.lease.job_id]
             if superfluous is None:

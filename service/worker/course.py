@@ -15,6 +15,7 @@ from typing import Any
 
 from core.training import Fit
 from service.jobs.messages import Advanced, Assignment, Message, Resume, Snapshot, Stopped
+from service.worker.doctor import Doctor
 
 STEP_SECONDS = 0.1  # how long compiled code runs between two reports
 INLINE_BYTES = 1 << 18  # larger states go to a file, past pipe and database
@@ -35,6 +36,7 @@ class Course:
         rows: int,
         started: float,
         asked_to_stop: Callable[[], bool],
+        doctor: Doctor,
     ) -> None:
         self._assignment = assignment
         self._rows = rows
@@ -45,6 +47,7 @@ class Course:
         self._pause = assignment.bounds.checkpoint_seconds
         self._last: dict[str, Any] = {}
         self.points: list[dict[str, Any]] = []
+        self.doctor = doctor
         self.stopped = False
 
     @property
@@ -73,10 +76,14 @@ class Course:
                 self._note(fit.advance(rest))  # a checkpoint at an epoch's end has its loss
                 if fit.done:
                     return
-            yield Advanced(self._taken(), fit.position, rate, self.snapshot() if due else None)
+            snapshot = self.snapshot() if due else None
+            findings = self.doctor.look(fit.theta) if self.doctor.due() else []
+            yield Advanced(self._taken(), fit.position, rate, snapshot, findings)
 
     def _note(self, epochs: list[Any]) -> None:
-        self.points += [asdict(epoch) for epoch in epochs]
+        points = [asdict(epoch) for epoch in epochs]
+        self.points += points
+        self.doctor.note(points)
         if epochs:
             self._last = self.points[-1]
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
+from service.diagnosis import store as diagnosis
 from service.jobs import checkpoints, queue
 from service.jobs.messages import Failed, Snapshot, Stopped, Trained
 from service.jobs.states import State
@@ -38,6 +39,7 @@ def succeed(bench: Bench, run: Run, end: Trained) -> None:
         with bench.database.write() as session:
             if end.verified is None:
                 registry.publish(session, run.lease, end, file)
+                diagnosis.note(session, run.lease.job_id, [*run.findings, *end.findings])
             else:
                 registry.confirm(session, run.lease, end)
             queue.write_epochs(session, run.lease.job_id, run.points)
@@ -64,6 +66,7 @@ def fail(bench: Bench, run: Run, end: Failed) -> None:
         failed = queue.settle(session, run.lease, State.FAILED, error=error, epoch=run.epoch)
         if failed:
             queue.write_epochs(session, run.lease.job_id, run.points)
+            diagnosis.note(session, run.lease.job_id, [*run.findings, *end.findings])
             superfluous = _save(session, bench, run, run.snapshot)
     if failed:
         run.saved_as(superfluous)
@@ -84,6 +87,7 @@ def abandon(bench: Bench, run: Run, reason: str) -> None:
         state = queue.set_aside(session, run.lease, reason, epoch=run.epoch)
         if state is not None:
             queue.write_epochs(session, run.lease.job_id, run.points)
+            diagnosis.note(session, run.lease.job_id, run.findings)
             superfluous = _save(session, bench, run, run.snapshot)
     if state is not None:
         run.saved_as(superfluous)

@@ -19,6 +19,7 @@ class Run:
     beat_at: float
     started: float = field(default_factory=time.monotonic)
     points: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
     snapshot: Snapshot | None = None
     saved: bool = False  # whether the job has a checkpoint in the database
     epoch: float = 0.0
@@ -46,6 +47,7 @@ class Run:
         """All that was known has been committed."""
         self.saved = self.saved or self.snapshot is not None
         self.points, self.snapshot, self.beat_at = [], None, clock
+        self.findings = []
 
     def saved_as(self, superfluous: list[str]) -> None:
         """Its last checkpoint has been committed, and these files are named no longer."""

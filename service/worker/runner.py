@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,6 +28,7 @@ from service.jobs.messages import (
 from service.jobs.recipe import recipe
 from service.worker import confinement
 from service.worker.course import Course
+from service.worker.doctor import attend
 from service.worker.environment import ENVIRONMENT
 from service.worker.folding import Diverged, Folded, Interrupted, cross_validate, within
 from service.worker.preparing import Prepared, load, prepare
@@ -87,13 +88,20 @@ def _train(assignment: Assignment, asked_to_stop: Callable[[], bool]) -> Iterato
         parts, how = [Split(data.present, data.present[:0])], folded.recipe(how)
     prepared = prepare(data, parts[0])
     course = Course(
-        lambda state: prepared.fit(how, state), assignment, len(prepared.x), started, asked_to_stop
+        lambda state: prepared.fit(how, state),
+        assignment,
+        len(prepared.x),
+        started,
+        asked_to_stop,
+        attend(data, prepared, parts[0]),
     )
     yield from course.run()
     if course.stopped:
         return
     if course.fit.stop_reason == "diverged":
-        yield _diverged(course.points, int(course.fit.position) + 1, _where(course.fit))
+        findings = course.doctor.look(course.fit.theta, "diverged")
+        epoch = int(course.fit.position) + 1
+        yield _diverged(course.points, epoch, _where(course.fit), findings)
         return
     yield _trained(assignment, prepared, course, folded)
 
@@ -119,6 +127,7 @@ def _trained(
         calibration=calibrate(spec["task"], judged.truth, judged.output) if unseen else None,
         metadata={"lineage": lineage(assignment)},
     )
+    stop_reason = fit.stop_reason or "time_budget"
     return Trained(
         points=course.points,
         model=dump(model),
@@ -135,10 +144,11 @@ def _trained(
         task=spec["task"],
         epoch=fit.position,
         best_epoch=fit.best_epoch,
-        stop_reason=fit.stop_reason or "time_budget",
+        stop_reason=stop_reason,
         seconds=course.seconds,
         warnings=[],
         snapshot=course.snapshot(),
+        findings=course.doctor.look(fit.theta, stop_reason),
     )
 
 
@@ -149,13 +159,19 @@ def _where(fit: Fit) -> str:
     return f", first in {name}"
 
 
-def _diverged(points: list[dict[str, Any]], epoch: int, where: str = "") -> Failed:
+def _diverged(
+    points: list[dict[str, Any]],
+    epoch: int,
+    where: str = "",
+    findings: Sequence[dict[str, Any]] = (),
+) -> Failed:
     return Failed(
         points,
         "diverged",
         f"Training diverged in epoch {epoch}{where}: the loss is no longer a finite "
         "number. Lower the learning rate, scale the inputs, or clip the gradient.",
         "/training/optimizer/learning_rate",
+        list(findings),
     )
 
 
