@@ -102,8 +102,8 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     for router in (
-        datasets, jobs, diagnosis, *MODELS, exports, predictions, batches, inference_protocol, invocations,
-        tensorflow, fine_tuning, webhooks, operations, web,
+        datasets, jobs, diagnosis, *MODELS, exports, predictions, batches, inference_protocol,
+        invocations, tensorflow, fine_tuning, webhooks, operations, web,
     ):  # fmt: skip
         app.include_router(router)
     failures.install(app)
