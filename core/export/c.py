@@ -75,6 +75,8 @@ def write_c(plan: Plan) -> bytes:
 
 def _row(plan: Plan) -> Iterator[str]:
     features, target = plan["features"], plan["target"]
+    if any("\0" in str(level) for feature in features for level in feature.get("levels", ())):
+        raise NotExportable("A level with a NUL character cannot be a string in C.")
     yield "typedef struct {\n"
     for at, feature in enumerate(features):
         yield f"  {_type(feature)}column_{at}; /* {plain(feature['name'])}{_missing(feature)} */\n"

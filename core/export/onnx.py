@@ -21,6 +21,7 @@ OPSET, IR, ML_OPSET = 17, 8, 3
 class Graph:
     """Nodes and constants under way. Every method gives the name of what it adds."""
 
+    prefix: str = ""  # of names made here, which no column's name begins with
     nodes: list[Any] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
 
@@ -28,7 +29,7 @@ class Graph:
         """A node with one output."""
         from onnx import helper
 
-        name = f"t{len(self.nodes)}"
+        name = f"{self.prefix}t{len(self.nodes)}"
         self.nodes.append(
             helper.make_node(operator, list(inputs), [name], domain=domain, **attributes)
         )
@@ -38,7 +39,7 @@ class Graph:
         """A constant tensor."""
         from onnx import numpy_helper
 
-        name = f"c{len(self.constants)}"
+        name = f"{self.prefix}c{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
         return name
 
@@ -57,7 +58,8 @@ def write_onnx(plan: Plan) -> bytes:
     import onnx
     from onnx import TensorProto, helper
 
-    graph, inputs, parts = Graph(), [], []
+    columns = [feature["name"] for feature in plan["features"]]
+    graph, inputs, parts = Graph(_unused_prefix(columns)), [], []
     for feature in plan["features"]:
         if feature["kind"] not in KINDS:
             raise NotExportable("A model with columns of dates cannot be an ONNX graph.")
@@ -71,7 +73,7 @@ def write_onnx(plan: Plan) -> bytes:
         biases = graph.constant(layer["biases"], np.float32)
         sums = graph.add("Gemm", sums, weights, biases)
         sums = ACTIVATIONS[layer["activation"]](graph, sums, layer["alpha"])
-    outputs = _answered(graph, plan, sums)
+    outputs = _answered(graph, plan, sums, columns)
     model = helper.make_model(
         helper.make_graph(graph.nodes, "sigmoid", inputs, outputs, graph.constants),
         producer_name="sigmoid",
@@ -89,7 +91,21 @@ def write_onnx(plan: Plan) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _answered(graph: Graph, plan: Plan, sums: str) -> list[Any]:
+def _unused_prefix(columns: Sequence[str]) -> str:
+    prefix = "_"
+    while any(column.startswith(prefix) for column in columns):
+        prefix += "_"
+    return prefix
+
+
+def _output(name: str, columns: Sequence[str]) -> str:
+    """The output's name; one that a column has already is preceded by `predicted_`."""
+    while name in columns:
+        name = f"predicted_{name}"
+    return name
+
+
+def _answered(graph: Graph, plan: Plan, sums: str, columns: Sequence[str]) -> list[Any]:
     from onnx import TensorProto, helper
 
     target = plan["target"]
@@ -101,8 +117,9 @@ def _answered(graph: Graph, plan: Plan, sums: str) -> list[Any]:
             one = graph.constant(1.0, np.float64)
             size = graph.add("Sub", graph.add("Exp", graph.add("Abs", value)), one)
             value = graph.add("Mul", size, graph.add("Sign", value))
-        graph.nodes.append(helper.make_node("Identity", [value], ["value"]))
-        return [helper.make_tensor_value_info("value", TensorProto.DOUBLE, ["rows", 1])]
+        name = _output("value", columns)
+        graph.nodes.append(helper.make_node("Identity", [value], [name]))
+        return [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["rows", 1])]
     if plan["link"] == "sigmoid":
         second = graph.add("Sigmoid", sums)
         first = graph.add("Sub", graph.constant(1.0, np.float32), second)
@@ -121,11 +138,12 @@ def _answered(graph: Graph, plan: Plan, sums: str) -> list[Any]:
         label = graph.add(
             "LabelEncoder", best, domain="ai.onnx.ml", keys_int64s=keys, values_strings=labels
         )
-    graph.nodes.append(helper.make_node("Identity", [label], ["label"]))
-    graph.nodes.append(helper.make_node("Identity", [shares], ["probabilities"]))
+    names = _output("label", columns), _output("probabilities", columns)
+    graph.nodes.append(helper.make_node("Identity", [label], [names[0]]))
+    graph.nodes.append(helper.make_node("Identity", [shares], [names[1]]))
     return [
-        helper.make_tensor_value_info("label", kind, ["rows"]),
-        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["rows", len(labels)]),
+        helper.make_tensor_value_info(names[0], kind, ["rows"]),
+        helper.make_tensor_value_info(names[1], TensorProto.FLOAT, ["rows", len(labels)]),
     ]
 
 

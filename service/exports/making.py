@@ -5,19 +5,24 @@ What ONNX needs stays out of the API's memory, and a file is never seen half-wri
 
 import hashlib
 import json
+import math
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from core.errors import ModelInvalid
 from core.export.formats import FORMATS
 from core.export.plan import NotExportable, plan_of
 from core.files import load
 from service.exports.running import RUNNERS, Answers, CannotRun, Rows
-from service.exports.trials import adversarial_rows, real_rows
+from service.exports.trials import adversarial_rows, real_rows, typical_rows
 
 NOT_EXPORTABLE = 3  # exit status
+SMALLEST = 1e-6  # what relative differences are at least relative to
 
 
 def make(task: dict[str, Any]) -> None:
@@ -31,6 +36,8 @@ def make(task: dict[str, Any]) -> None:
     exported = content if task["format"] == "safetensors" else FORMATS[task["format"]].write(plan)
     dataset = Path(task["dataset_path"]) if task["dataset_path"] else None
     real, adverse = real_rows(model, dataset), adversarial_rows(model)
+    source = "dataset" if real else "signature"
+    real = real or typical_rows(model)
     rows = real + adverse
     told = model.listed(model.predict_records(rows)) if rows else []
     certificate = {
@@ -40,6 +47,7 @@ def make(task: dict[str, Any]) -> None:
         "bytes": len(exported),
         "code_version": version("sigmoid"),
         "real_rows": len(real),
+        "real_rows_from": source,
         "adversarial_rows": len(adverse),
         **_tried(task["format"], plan, exported, rows, told),
     }
@@ -56,34 +64,52 @@ def _tried(
          "other_labels", "reason")
     )  # fmt: skip
     try:
+        if not rows:
+            raise CannotRun("The model refuses every row it could be tried on")
         by = RUNNERS[name].by()
-        found = RUNNERS[name].run(plan, exported, rows) if rows else []
+        found = RUNNERS[name].run(plan, exported, rows)
     except CannotRun as error:
         return {**nothing, "executed": False, "reason": f"{error}."}
-    absolute = relative = 0.0
-    for one, other in zip(found, told, strict=True):
-        for mine, ours in zip(_numbers(one), _numbers(other), strict=True):
-            absolute = max(absolute, abs(mine - ours))
-            relative = max(relative, abs(mine - ours) / max(abs(ours), 1e-6))
+    if len(found) != len(told):
+        return {**nothing, "executed": False, "reason": "It did not answer every row."}
+    pairs = np.array(
+        [pair for one, other in zip(found, told, strict=True) for pair in _pairs(one, other)]
+    )
+    mine, ours = pairs[:, 0], pairs[:, 1]
+    with np.errstate(all="ignore"):
+        apart = np.where(mine == ours, 0.0, np.abs(mine - ours))  # infinities may be equal
+        share = apart / np.maximum(np.where(np.isfinite(ours), np.abs(ours), 1.0), SMALLEST)
+    odd = int((~np.isfinite(apart)).sum())
     labels = sum(
         one.get("label") != other.get("label") for one, other in zip(found, told, strict=True)
     )
     return {
         "executed": True,
         "executed_by": by,
-        "largest_absolute_difference": absolute,
-        "largest_relative_difference": relative,
+        "largest_absolute_difference": None if odd else float(apart.max()),
+        "largest_relative_difference": None if odd else float(share.max()),
         "other_labels": labels,
-        "reason": None,
+        "reason": f"It differs beyond measure in {odd} numbers: infinite, or none."
+        if odd
+        else None,
     }
 
 
-def _numbers(answer: dict[str, Any]) -> list[float]:
-    return [answer["value"]] if "value" in answer else list(answer["probabilities"].values())
+def _pairs(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[float, float]]:
+    """The export's numbers beside the model's: of a name, for not every language keeps an order."""
+    if "value" in other:
+        return [(_number(one.get("value")), other["value"])]
+    shares = one.get("probabilities", {})
+    return [(_number(shares.get(name)), ours) for name, ours in other["probabilities"].items()]
+
+
+def _number(told: Any) -> float:
+    """JSON has null for what is no number."""
+    return math.nan if told is None else float(told)
 
 
 def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_bytes(content)
     part.rename(path)
 

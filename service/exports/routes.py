@@ -36,7 +36,11 @@ class Certificate(Shown):
     export_sha256: str
     bytes: int
     code_version: str
-    real_rows: int = Field(description="Rows of the data set it learned from.")
+    real_rows: int = Field(description="Rows such as it learned from.")
+    real_rows_from: Literal["dataset", "signature"] = Field(
+        description="Where those come from: `signature` when the data set is gone, and they are "
+        "drawn from the ranges and levels that the model remembers."
+    )
     adversarial_rows: int = Field(
         description="Missing values, unseen levels, ends of ranges and numbers far beyond."
     )

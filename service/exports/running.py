@@ -1,6 +1,7 @@
 """Running an exported file for real, where this machine can, and answers in our own form."""
 
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ SECONDS = 60.0
 
 
 class CannotRun(Exception):
-    """What would run the file is not here."""
+    """What would run the file is not here, or it did not run to its end."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,16 @@ class Runner:
 
 
 def _program(command: list[str], text: str, folder: Path | None = None) -> str:
-    found = subprocess.run(  # noqa: S603, programs named here
-        command, input=text, capture_output=True, text=True, timeout=SECONDS, check=True, cwd=folder
-    )
+    name = Path(command[0]).name
+    try:
+        found = subprocess.run(  # noqa: S603, programs named here
+            command, input=text, capture_output=True, text=True, timeout=SECONDS, check=False,
+            cwd=folder,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CannotRun(f"{name} did not come to an end: {type(error).__name__}") from error
+    if found.returncode:
+        raise CannotRun(f"{name} ended with status {found.returncode}")
     return found.stdout
 
 
@@ -49,7 +57,8 @@ def _needed(name: str) -> str:
 
 
 def _lines(text: str) -> Answers:
-    return [json.loads(line) for line in text.splitlines()]
+    # Not splitlines: Node writes U+2028 inside strings as it is.
+    return [json.loads(line) for line in text.split("\n") if line]
 
 
 def _python(plan: Plan, content: bytes, rows: Rows) -> Answers:
@@ -120,10 +129,12 @@ def _literal(feature: dict[str, Any], cell: Any) -> str:
 
 def _answer(plan: Plan, label: int, outputs: list[float]) -> dict[str, Any]:
     target = plan["target"]
+    if label < 0:  # refused: what stands in outputs is of no row
+        outputs = [math.nan] * len(outputs)
     if "labels" not in target:
         return {"value": outputs[0]}
     shares = dict(zip(target["names"], outputs, strict=True))
-    return {"label": target["labels"][label], "probabilities": shares}
+    return {"label": None if label < 0 else target["labels"][label], "probabilities": shares}
 
 
 def _onnx(plan: Plan, content: bytes, rows: Rows) -> Answers:
@@ -134,19 +145,20 @@ def _onnx(plan: Plan, content: bytes, rows: Rows) -> Answers:
     for at, feature in enumerate(plan["features"]):
         cells = [row[at] for row in rows]
         if feature["kind"] in ("one_hot", "lookup"):
-            column = np.array([cell or "" for cell in cells])
+            column = np.array([cell or "" for cell in cells], object)
         else:
             column = np.array([np.nan if cell is None else float(cell) for cell in cells])
         feed[feature["name"]] = column[:, None]
     session = ReferenceEvaluator(onnx.load_from_string(content))
     with np.errstate(all="ignore"):
-        outputs = dict(zip(session.output_names, session.run(None, feed), strict=True))
-    if "value" in outputs:
-        return [{"value": float(value)} for value in outputs["value"][:, 0]]
+        outputs: Any = session.run(None, feed)
+    first, *more = outputs
+    if not more:
+        return [{"value": float(value)} for value in first[:, 0]]
     names = plan["target"]["names"]
     return [
         {"label": label, "probabilities": dict(zip(names, map(float, shares), strict=True))}
-        for label, shares in zip(outputs["label"].tolist(), outputs["probabilities"], strict=True)
+        for label, shares in zip(first.tolist(), more[0], strict=True)
     ]
 
 

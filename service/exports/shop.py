@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,16 @@ class Export:
 def export(settings: Settings, row: ModelVersion, name: str) -> Export:
     """The version in a format, made if need be. Raises Problem export-unsupported or overloaded."""
     folder = settings.folder("exports")
-    key = hashlib.sha256(f"{row.model}:{row.version}:{row.sha256}:{name}".encode()).hexdigest()
+    facts = f"{row.model}:{row.version}:{row.sha256}:{name}:{version('sigmoid')}"
+    key = hashlib.sha256(facts.encode()).hexdigest()
     target, certificate = folder / f"{key}.{SUFFIXES[name]}", folder / f"{key}.certificate.json"
-    if not certificate.exists():
+    if not (certificate.exists() and target.exists()):
         if not _one_at_a_time.acquire(timeout=SECONDS):
             raise Problem(
                 "overloaded", "Other exports are being made.", headers={"Retry-After": "5"}
             )
         try:
-            if not certificate.exists():
+            if not (certificate.exists() and target.exists()):
                 _make(settings, row, name, target, certificate)
                 _prune(folder)
         finally:
@@ -72,10 +74,15 @@ def _make(
         "target": str(target),
         "certificate": str(certificate),
     }
-    found = subprocess.run(
-        [sys.executable, "-m", "service.exports.making"],
-        input=json.dumps(task), capture_output=True, text=True, timeout=SECONDS, check=False,
-    )  # fmt: skip
+    try:
+        found = subprocess.run(
+            [sys.executable, "-m", "service.exports.making"],
+            input=json.dumps(task), capture_output=True, text=True, timeout=SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise Problem(
+            "overloaded", "The export took too long.", headers={"Retry-After": "30"}
+        ) from error
     if found.returncode == NOT_EXPORTABLE:
         raise Problem("export-unsupported", found.stdout.strip())
     if found.returncode:

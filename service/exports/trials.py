@@ -23,7 +23,11 @@ def real_rows(model: Model, dataset: Path | None) -> Rows:
     if dataset is None or not dataset.exists():
         return []
     names = [feature.name for feature in model.preprocessor.features]
-    table = read_table(dataset, names)
+    try:
+        table = read_table(dataset, names)
+    except (KeyError, OSError, ValueError):
+        # An imported model may name a data set that is here and has other columns; or it goes now.
+        return []
     columns = [_cells(table[name]) for name in names]
     count = len(columns[0])
     chosen = np.unique(np.linspace(0, count - 1, min(ROWS, count)).astype(int))
@@ -35,6 +39,23 @@ def _cells(column: Column) -> list[Any]:
         return [None if np.isnan(cell) else float(cell) for cell in column.values]
     levels = [level == "true" for level in column.levels] if column.is_boolean else column.levels
     return [None if code < 0 else levels[code] for code in column.codes]
+
+
+def typical_rows(model: Model) -> Rows:
+    """Rows from within the ranges and levels that the model remembers of its data set."""
+    random = np.random.default_rng(1)
+    features = model.preprocessor.features
+    return accepted(model, [[_typical(one, random) for one in features] for _ in range(ROWS)])
+
+
+def _typical(feature: Feature, random: np.random.Generator) -> Any:
+    if isinstance(feature, NumberFeature):
+        return float(random.uniform(feature.minimum, feature.maximum))
+    if isinstance(feature, DateFeature):
+        return _DATES[random.integers(len(_DATES))]
+    if feature.type == "boolean":
+        return bool(random.integers(2))
+    return feature.levels[random.integers(len(feature.levels))]
 
 
 def adversarial_rows(model: Model) -> Rows:
