@@ -20,6 +20,7 @@ setup: $(DEV) ## create .venv with all that development needs
 
 test: $(DEV) ## run every test
 	@scripts/test-tools
+	@$(BIN)/python -c "import service.worker.nursery" # compiles once what every service needs
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 chaos: $(DEV) ## kill, freeze and starve the service for many minutes
