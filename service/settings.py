@@ -118,6 +118,27 @@ class Settings(BaseSettings):
         description="Longest training of one job; then it ends as if its epochs were over.",
     )
 
+    janitor_seconds: float = Field(
+        300.0, gt=0, description="How often old things are looked for and removed."
+    )
+    keep_metrics_seconds: float = Field(
+        30 * 86400.0, ge=0, description="After that long a job's learning curve is thinned."
+    )
+    keep_metrics_points: int = Field(
+        1_000, ge=10, description="Points of a thinned curve, lowest and highest of each stretch."
+    )
+    keep_events_seconds: float = Field(
+        90 * 86400.0, ge=0, description="After that long a job's log keeps its end alone."
+    )
+    keep_checkpoints_seconds: float = Field(
+        7 * 86400.0, ge=0, description="After that long an ended job's checkpoints go."
+    )
+    keep_deliveries_seconds: float = Field(
+        30 * 86400.0, ge=0, description="After that long ended webhook deliveries go."
+    )
+    keep_orphan_seconds: float = Field(
+        3600.0, ge=0, description="Age from which files that nothing names are removed."
+    )
     idempotency_seconds: float = Field(
         86400.0, gt=0, description="How long an Idempotency-Key is remembered."
     )

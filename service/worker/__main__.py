@@ -18,6 +18,7 @@ def main() -> int:
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(settings.job_threads)
     from service.batches.agent import BatchAgent
+    from service.janitor.round import Janitor
     from service.webhooks.dispatcher import Dispatcher
     from service.worker.agent import Agent
     from service.worker.processes import NURSERY
@@ -33,11 +34,14 @@ def main() -> int:
     signal.signal(signal.SIGINT, agent.stop)
     batches = BatchAgent(settings)
     webhooks = Dispatcher(settings)
+    janitor = Janitor(settings)
     batches.start()
     webhooks.start()
+    janitor.start()
     try:
         agent.run()
     finally:
+        janitor.stop()
         webhooks.stop()
         batches.stop()
     return 0
