@@ -18,10 +18,10 @@ from core.errors import ModelInvalid
 from core.export.formats import FORMATS
 from core.export.plan import NotExportable, plan_of
 from core.files import load
+from service.exports import NOT_EXPORTABLE
 from service.exports.running import RUNNERS, Answers, CannotRun, Rows
 from service.exports.trials import adversarial_rows, real_rows, typical_rows
 
-NOT_EXPORTABLE = 3  # exit status
 SMALLEST = 1e-6  # what relative differences are at least relative to
 
 

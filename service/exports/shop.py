@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.export.formats import FORMATS
-from service.exports.making import NOT_EXPORTABLE
+from service.exports import NOT_EXPORTABLE
 from service.kit.problems import Problem
 from service.models.registry import file_of
 from service.settings import Settings

@@ -93,7 +93,7 @@ def claim(session: Session, owner: str, ttl: float, *, fair: bool = False) -> Le
         return None
     record(session, job.id, "running", message)
     sha256 = session.scalars(_SHA256, {"id": job.dataset_id}).one()
-    judge = (job.spec["training"]["validation"] or {}).get("dataset")
+    judge = (job.spec.get("training", {}).get("validation") or {}).get("dataset")
     judging = None
     if judge is not None:
         judging = session.scalar(_SHA256, {"id": judge})

@@ -119,8 +119,8 @@ def test_unknown_addresses_say_so(visit):
 
 
 def test_versions_are_shown_with_their_aliases(visit, client, model):
-    path = "/v1/models/penguins/aliases/champion"
-    client.put(path, json={"version": model["result"]["version"]})
+    latest = client.get("/v1/models/penguins").json()["latest_version"]
+    client.put("/v1/models/penguins/aliases/champion", json={"version": latest})
     visit.open("/#/models/penguins")
 
     chosen = visit.page.get_by_label("Version").locator("option:checked")

@@ -1,4 +1,4 @@
-// What a model is worth: each metric beside those of simpler models.
+// What a model is worth, beside simpler ones.
 
 import { html } from "../reactive.js";
 import { isShare, lowerIsBetter, metric, word } from "../format.js";
