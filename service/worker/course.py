@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from core.epochs import Epoch
 from core.training import Fit
 from service.jobs.messages import Advanced, Assignment, Message, Resume, Snapshot, Stopped
 from service.worker.doctor import Doctor
@@ -80,8 +81,8 @@ class Course:
             findings = self.doctor.look(fit.theta) if self.doctor.due() else []
             yield Advanced(self._taken(), fit.position, rate, snapshot, findings)
 
-    def _note(self, epochs: list[Any]) -> None:
-        points = [asdict(epoch) for epoch in epochs]
+    def _note(self, epochs: list[Epoch]) -> None:
+        points = [_point(epoch) for epoch in epochs]
         self.points += points
         self.doctor.note(points)
         if epochs:
@@ -172,3 +173,9 @@ def _write(folder: Path, name: str, state: bytes) -> bool:
         part.unlink(missing_ok=True)
         return False
     return True
+
+
+def _point(epoch: Epoch) -> dict[str, Any]:
+    """As JSON. Field by field `asdict` would copy, at the cost of a short training."""
+    histograms = None if epoch.histograms is None else asdict(epoch.histograms)
+    return {**vars(epoch), "histograms": histograms}

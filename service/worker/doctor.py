@@ -19,6 +19,7 @@ from service.worker.preparing import Data, Prepared
 ROWS = 256  # of training, that are looked at
 COST = 30  # training takes at least this many times what looking takes
 EARLIEST = 8  # epochs before a running job is looked at
+PATIENCE = 0.25  # seconds before it: a shorter job is looked at when it is done
 LATE = {"loss_plateau", "loss_not_decreasing", "overfitting"}  # rules that judge whole runs
 
 
@@ -43,7 +44,7 @@ class Doctor:
         self._first = self._probe(theta)
         self._points: list[Mapping[str, Any]] = []
         self._said: dict[str, str] = {}
-        self._rest_until = 0.0
+        self._rest_until = time.monotonic() + PATIENCE
 
     def _probe(self, theta: Floats) -> Probe:
         training = self._spec["training"]
