@@ -9,31 +9,12 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.chaos.tree import processes
 from tests.conftest import Service, running, wait_until
 
 EPOCHS = 3000
 TRAINING = {"batch_size": 8, "early_stopping": None}
 SLOW = {"batch_size": 1, "epochs": 4000}  # some seconds
-
-
-def processes(service: Service, module: str) -> list[int]:
-    """Pids below the service's supervisor whose command line holds `module`."""
-    assert service.process is not None
-    children: dict[int, list[int]] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            children.setdefault(parent, []).append(int(folder.name))
-    found, waiting = [], [service.process.pid]
-    while waiting:
-        for pid in children.get(waiting.pop(), []):
-            waiting.append(pid)
-            if module in Path(f"/proc/{pid}/cmdline").read_text():
-                found.append(pid)
-    return found
 
 
 def submit(service: Service, **training: int) -> str:
