@@ -2,6 +2,9 @@
 
 Products of matrices go to BLAS; bias, activation and their gradients are fused around them into
 loops that vectorise. `table` and `knobs` are those of `core.layout`, `work` is its buffer.
+
+A pass may be of some of the batch's rows only: `first` says where in the buffer they lie. Nothing
+of a row depends on the others, but where batch norm is learned: there it is all of them at once.
 """
 
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from core.compilation import call, inner, keep_apart
+from core.crew import bounds
 from core.layout import (
     ACTIVATED,
     ACTIVATION,
@@ -30,6 +34,7 @@ from core.layout import (
     WEIGHTS,
 )
 from core.network import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+from core.products import times, times_transposed, transposed_times
 from core.routines import BACKWARD, FORWARD
 from core.seeding import DROPOUT_STREAM, GAMMA, S32, mix
 
@@ -53,6 +58,12 @@ def part(buffer: Any, start: int, rows: int, columns: int) -> Any:
 
 
 @inner
+def slab(buffer: Any, start: int, first: int, rows: int, columns: int) -> Any:
+    """Some rows of such a matrix, from the first on."""
+    return part(buffer, start + first * columns, rows, columns)
+
+
+@inner
 def fill(values: Any, value: Any) -> None:
     """Assignment to a slice would compile Numba's broadcasting and its messages, seconds of it."""
     for i in range(values.size):
@@ -67,16 +78,20 @@ def copy(values: Any, to: Any) -> None:
 
 
 @inner
-def draw_mask(mask: Any, start: Any, dropout: float) -> None:
-    """1/(1 - dropout) where a value stays, else 0: the same as `core.seeding.mask`."""
+def drop(values: Any, mask: Any, given: Any, first: int, start: Any, dropout: float) -> None:
+    """Given = values × mask, drawn from number `first` on, which is even: 1/(1 - dropout) where a
+    value stays, else 0, the same as `core.seeding.mask`.
+    """
     keep_apart()
     least = np.uint64(dropout * 4294967296.0)
     scale, none = mask.dtype.type(1.0 / (1.0 - dropout)), mask.dtype.type(0.0)
     for pair in range((mask.size + 1) // 2):
-        word = _mix(start + np.uint64(pair + 1) * GAMMA)
+        word = _mix(start + np.uint64(first // 2 + pair + 1) * GAMMA)
         mask[2 * pair] = scale if (word & LOW) >= least else none
         if 2 * pair + 1 < mask.size:
             mask[2 * pair + 1] = scale if (word >> S32) >= least else none
+    for i in range(mask.size):
+        given[i] = values[i] * mask[i]
 
 
 @inner
@@ -147,6 +162,7 @@ def forward_pass(
     seed: Any,
     epoch: int,
     step: int,
+    first: int,
 ) -> None:
     """Fill the buffer with every layer's sums and activations for the rows x.
 
@@ -157,30 +173,29 @@ def forward_pass(
     source = x
     for layer in range(table.shape[0]):
         n, m = table[layer, IN], table[layer, OUT]
-        sums = part(work, table[layer, SUMS], rows, m)
-        np.dot(source, part(theta, table[layer, WEIGHTS], n, m), sums)
+        sums = slab(work, table[layer, SUMS], first, rows, m)
+        times(source, part(theta, table[layer, WEIGHTS], n, m), sums)
         biases = theta[table[layer, BIASES] : table[layer, BIASES] + m]
         if table[layer, SCALE] >= 0:
             scale = theta[table[layer, SCALE] : table[layer, SCALE] + m]
             running = theta[table[layer, RUNNING] : table[layer, RUNNING] + 2 * m]
             if training and table[layer, TRAINED] == 1:
-                first = table[layer, INVERSE]
-                inverse, mean = work[first : first + m], work[first + m : first + 2 * m]
+                at = table[layer, INVERSE]
+                inverse, mean = work[at : at + m], work[at + m : at + 2 * m]
                 normal = part(work, table[layer, NORMAL], rows, m)
                 _normalize(sums, normal, mean, inverse, scale, running)
             else:
                 _normalize_as_learned(sums, scale, running)
-        out = part(work, table[layer, ACTIVATED], rows, m)
+        out = slab(work, table[layer, ACTIVATED], first, rows, m)
         alpha = knobs[layer, ALPHA]
         call(table[layer, ACTIVATION], (FORWARD, sums, biases, out, rows, m, alpha, 0.0))
         source = out
         if training and table[layer, MASK] >= 0:
-            source = part(work, table[layer, GIVEN], rows, m)
-            mask = work[table[layer, MASK] : table[layer, MASK] + rows * m]
-            draw_mask(mask, dropout_key(seed, epoch, step, layer + 1), knobs[layer, DROPOUT])
+            source = slab(work, table[layer, GIVEN], first, rows, m)
+            mask = slab(work, table[layer, MASK], first, rows, m).reshape(rows * m)
+            key = dropout_key(seed, epoch, step, layer + 1)
             kept, given = out.reshape(rows * m), source.reshape(rows * m)
-            for i in range(mask.size):
-                given[i] = kept[i] * mask[i]
+            drop(kept, mask, given, first * m, key, knobs[layer, DROPOUT])
 
 
 @inner
@@ -220,87 +235,90 @@ def _through_norm(
 
 
 @inner
+def _sum_rows(d: Any, total: Any) -> None:
+    fill(total, 0)
+    for i in range(d.shape[0]):
+        for j in range(d.shape[1]):
+            total[j] += d[i, j]
+
+
+@inner
 def backward_pass(
-    x: Any, theta: Any, gradient: Any, work: Any, table: Any, knobs: Any, lowest: int
+    theta: Any,
+    gradient: Any,
+    work: Any,
+    table: Any,
+    knobs: Any,
+    lowest: int,
+    first: int,
+    rows: int,
 ) -> None:
-    """From ∂L/∂z of the last layer, in its delta, to the gradient of layers down to `lowest`."""
+    """From ∂L/∂z of the last layer, in its delta, to that of the layers down to `lowest`.
+
+    Of the gradient it fills what batch norm needs on the way: its biases and scales.
+    """
     keep_apart()
-    rows = x.shape[0]
     for layer in range(table.shape[0] - 1, lowest - 1, -1):
         n, m = table[layer, IN], table[layer, OUT]
-        d = part(work, table[layer, DELTA], rows, m)
-        source = part(work, table[layer - 1, GIVEN], rows, n) if layer > 0 else x
-        bias_gradient = gradient[table[layer, BIASES] : table[layer, BIASES] + m]
-        fill(bias_gradient, 0)
-        for i in range(rows):
-            for j in range(m):
-                bias_gradient[j] += d[i, j]
+        d = slab(work, table[layer, DELTA], first, rows, m)
         if table[layer, SCALE] >= 0:
+            _sum_rows(d, gradient[table[layer, BIASES] : table[layer, BIASES] + m])
             _through_norm(d, theta, gradient, work, table, layer)
-        if table[layer, BIASED] == 0:
-            fill(bias_gradient, 0)
-        if table[layer, TRAINED] == 1:
-            np.dot(source.T, d, part(gradient, table[layer, WEIGHTS], n, m))
-        else:
-            fill(bias_gradient, 0)
         if layer > lowest:
-            below = part(work, table[layer - 1, DELTA], rows, n)
-            np.dot(d, part(theta, table[layer, WEIGHTS], n, m).T, below)
+            below = slab(work, table[layer - 1, DELTA], first, rows, n)
+            times_transposed(d, part(theta, table[layer, WEIGHTS], n, m), below)
             if table[layer - 1, MASK] >= 0:
-                first = table[layer - 1, MASK]
-                mask, flat = work[first : first + rows * n], below.reshape(rows * n)
+                mask = slab(work, table[layer - 1, MASK], first, rows, n).reshape(rows * n)
+                flat = below.reshape(rows * n)
                 for i in range(mask.size):
                     flat[i] *= mask[i]
-            sums = part(work, table[layer - 1, SUMS], rows, n)
-            out = part(work, table[layer - 1, ACTIVATED], rows, n)
+            sums = slab(work, table[layer - 1, SUMS], first, rows, n)
+            out = slab(work, table[layer - 1, ACTIVATED], first, rows, n)
             alpha = knobs[layer - 1, ALPHA]
             call(table[layer - 1, ACTIVATION], (BACKWARD, sums, out, below, rows, n, alpha, 0.0))
 
 
 @inner
-def judge_rows(
-    targets: Any, weights: Any, work: Any, table: Any, loss: int, p: Any, per_row: Any
-) -> Any:
-    """Sums over rows of weight × loss and weight × score; their delta goes to the buffer.
-
-    weights: of each row, or empty where all are 1. per_row: (2, rows or more) float64 scratch.
-    """
-    rows, last = targets.shape[0], table.shape[0] - 1
-    m = table[last, OUT]
-    logits = part(work, table[last, ACTIVATED], rows, m)
-    delta = part(work, table[last, DELTA], rows, m)
-    losses, scores = per_row[0], per_row[1]
-    call(loss, (logits, targets, delta, losses, scores, p, rows, m, targets.shape[1]))
-    loss_sum, score_sum = 0.0, 0.0
-    for i in range(rows):
-        weight = weights[i] if weights.size > 0 else 1.0
-        loss_sum += weight * losses[i]
-        score_sum += weight * scores[i]
-    return loss_sum, score_sum
+def gather_gradient(
+    x: Any, gradient: Any, work: Any, table: Any, lowest: int, parts: int, which: int
+) -> None:
+    """From all rows' deltas to one part of each layer's weights' gradient; biases are of part 0."""
+    keep_apart()
+    rows = x.shape[0]
+    for layer in range(lowest, table.shape[0]):
+        n, m = table[layer, IN], table[layer, OUT]
+        d = part(work, table[layer, DELTA], rows, m)
+        biases = gradient[table[layer, BIASES] : table[layer, BIASES] + m]
+        if which == 0 and (table[layer, BIASED] == 0 or table[layer, TRAINED] == 0):
+            fill(biases, 0)
+        elif which == 0 and table[layer, SCALE] < 0:
+            _sum_rows(d, biases)
+        first, stop = bounds(n, parts, which)
+        if table[layer, TRAINED] == 1 and first < stop:
+            source = part(work, table[layer - 1, GIVEN], rows, n) if layer > 0 else x
+            out = part(gradient, table[layer, WEIGHTS], n, m)
+            transposed_times(source, d, out, first, stop)
 
 
 @inner
-def evaluate(
-    x: Any,
-    y: Any,
-    w: Any,
-    theta: Any,
-    work: Any,
-    table: Any,
-    knobs: Any,
-    loss: int,
-    p: Any,
-    per_row: Any,
-) -> Any:
-    """Sums of loss and score over all rows, nothing learned."""
-    keep_apart()
-    loss_sum, score_sum = 0.0, 0.0
-    chunk = per_row.shape[1]
-    for start in range(0, x.shape[0], chunk):
-        stop = min(start + chunk, x.shape[0])
-        forward_pass(x[start:stop], theta, work, table, knobs, False, np.uint64(0), 0, 0)
-        weights = w[start:stop] if w.size > 0 else w
-        loss_part, score_part = judge_rows(y[start:stop], weights, work, table, loss, p, per_row)
-        loss_sum += loss_part
-        score_sum += score_part
-    return loss_sum, score_sum
+def judge_rows(
+    targets: Any, work: Any, table: Any, loss: int, p: Any, per_row: Any, first: int
+) -> None:
+    """Loss and score of each row go to per_row, (2, rows or more) float64; ∂L/∂z to the buffer."""
+    rows, last = targets.shape[0], table.shape[0] - 1
+    m = table[last, OUT]
+    logits = slab(work, table[last, ACTIVATED], first, rows, m)
+    delta = slab(work, table[last, DELTA], first, rows, m)
+    losses, scores = per_row[0, first:], per_row[1, first:]
+    call(loss, (logits, targets, delta, losses, scores, p, rows, m, targets.shape[1]))
+
+
+@inner
+def summed(per_row: Any, weights: Any, start: int, rows: int) -> Any:
+    """Sums of weight × loss and weight × score; weights: from `start` on, empty where all are 1."""
+    loss, score = 0.0, 0.0
+    for i in range(rows):
+        weight = weights[start + i] if weights.size > 0 else 1.0
+        loss += weight * per_row[0, i]
+        score += weight * per_row[1, i]
+    return loss, score

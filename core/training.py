@@ -1,13 +1,14 @@
 """Fitting a network: a run that goes on by steps, reports epochs, and resumes anywhere."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 import numpy as np
 
-from core import kernels, measures, routines
+from core import crew, kernels, measures, routines
 from core.epochs import Epoch, histograms, spread
 from core.initializers import initialize
 from core.layout import TRAINED, lay_out
@@ -28,6 +29,9 @@ _STOP_REASONS: dict[int, StopReason] = {
     kernels.TARGET_REACHED: "target",
 }
 _EVALUATION_ROWS = 256  # rows at once where nothing is learned from them
+_SHARED_PRODUCTS = 2_000_000  # multiplications of a forward pass, from which on two may share it
+_ROWS_A_PART = 256  # below this BLAS gets slower
+_MOST_PARTS = 8
 _POINTS = 256  # epochs a call of the kernel can report
 _MONITORS = {
     "train_loss": (measures.TRAIN_LOSS, 1.0),
@@ -45,7 +49,12 @@ class Fit:
     or None. weights, validation_weights: (rows,), what each row counts for, in any unit.
     theta: initial parameters; drawn from the seed when None. state: from `state()` of an equal
     run, to continue it to the very same bytes.
+
+    threads: how many may work on a step, from the next `advance` on; up to `parts` of them find
+    something to do. The bytes that come out do not depend on it.
     """
+
+    threads = 1
 
     def __init__(
         self,
@@ -100,11 +109,13 @@ class Fit:
     def _prepare(self, rows: int, kind: np.dtype[Any]) -> None:
         """Make all that the kernel needs besides: places, buffers, and numbers for choices."""
         network, recipe = self.network, self.recipe
-        at_once = max(self._batch, min(len(self._xv), _EVALUATION_ROWS))
+        self.parts = parts_of(network, self._batch)
+        at_once = max(self._batch, min(len(self._xv), _EVALUATION_ROWS * self.parts))
         addresses = tuple(routines.activation(name, recipe.dtype) for name in network.activations)
         layout = lay_out(network, at_once, addresses, frozenset(recipe.frozen))
         self._table, self._knobs = layout.table, layout.knobs
-        self._work = np.zeros(max(layout.size, self._batch * network.inputs), kind)
+        self._work = np.zeros(layout.size, kind)
+        self._control = np.zeros(crew.CONTROL, np.int64)
         self._per_row = np.zeros((2, at_once))
         self._gradient = np.zeros(network.learned_count, kind)
         self._before = np.zeros(network.parameter_count, kind)
@@ -141,6 +152,9 @@ class Fit:
         rules[kernels.SAMPLES] = samples(self.steps_per_epoch)
         rules[kernels.SEARCHES] = OPTIMIZERS[recipe.optimizer].searches
         rules[kernels.LEARNED] = self.network.learned_count
+        rules[kernels.PARTS] = self.parts
+        normalized = any(layer.batch_norm for layer in self.network.layers)
+        rules[kernels.ROW_PARTS] = 1 if normalized else self.parts
         settings[kernels.RATE] = recipe.learning_rate
         settings[kernels.WARMUP] = recipe.warmup * self.steps_per_epoch
         settings[kernels.L1], settings[kernels.L2] = recipe.l1, recipe.l2
@@ -179,45 +193,58 @@ class Fit:
         return (epoch // every + 1) * every * self.steps_per_epoch - self._steps_done()
 
     def _run(self, steps: int) -> int:
-        with np.errstate(all="ignore"):
-            count: int = kernels.advance(
-                steps,
-                self._position,
-                self._sums,
-                self._theta,
-                self._gradient,
-                self._before,
-                self._slots,
-                self._memory,
-                self._plateau,
-                self._averaged,
-                self._kept,
-                self._best,
-                self._x,
-                self._y,
-                self._w,
-                self._xv,
-                self._yv,
-                self._wv,
-                self._order,
-                self._xb,
-                self._yb,
-                self._wb,
-                self._work,
-                self._per_row,
-                self._table,
-                self._knobs,
-                self._offsets,
-                self._rules,
-                self._settings,
-                self._hyper,
-                self._p,
-                self._options,
-                np.uint64(self.recipe.seed),
-                self._scores,
-                self._points,
-            )
+        """One call of the kernel, and one more in each thread that helps it."""
+        arguments = self._arguments()
+        helpers = min(self.threads, self.parts) - 1
+        self._control[crew.HELPERS], self._control[crew.TICKET] = helpers, 0
+        helping = [_helpers().submit(kernels.advance, -1, *arguments) for _ in range(helpers)]
+        try:
+            with np.errstate(all="ignore"):
+                count: int = kernels.advance(steps, *arguments)
+        finally:
+            self._control[crew.TICKET] = -1
+        for helper in helping:
+            helper.result()
         return count
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (
+            self._position,
+            self._sums,
+            self._before,
+            self._slots,
+            self._memory,
+            self._plateau,
+            self._kept,
+            self._best,
+            self._wv,
+            self._offsets,
+            self._hyper,
+            self._options,
+            self._scores,
+            self._points,
+            self._control,
+            self._theta,
+            self._averaged,
+            self._gradient,
+            self._x,
+            self._y,
+            self._w,
+            self._xv,
+            self._yv,
+            self._order,
+            self._xb,
+            self._yb,
+            self._wb,
+            self._work,
+            self._per_row,
+            self._table,
+            self._knobs,
+            self._rules,
+            self._settings,
+            self._p,
+            np.uint64(self.recipe.seed),
+        )
 
     def _steps_done(self) -> int:
         epoch, step = self._position[kernels.EPOCH], self._position[kernels.STEP]
@@ -300,6 +327,18 @@ class Fit:
             part = state[start : start + array.nbytes]
             array[...] = np.frombuffer(part, array.dtype).reshape(array.shape)
             start += array.nbytes
+
+
+def parts_of(network: Network, rows: int) -> int:
+    """Into how many parts a batch of so many rows is cut; one where the work is not worth it."""
+    if rows * network.learned_count < _SHARED_PRODUCTS:
+        return 1
+    return max(2, min(_MOST_PARTS, rows // _ROWS_A_PART))
+
+
+@cache
+def _helpers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_MOST_PARTS - 1, "fit")
 
 
 def samples(steps: int) -> int:

@@ -93,10 +93,11 @@ class Settings(BaseSettings):
         description="Most memory of one job's own; one that needs more fails as memory_exceeded.",
     )
     job_threads: int = Field(
-        1,
+        2,
         ge=1,
-        le=64,
-        description="Threads of the matrix library, a job; other counts round otherwise.",
+        le=8,
+        description="Most threads of a job with a large network, while processors are idle; "
+        "the result does not depend on it.",
     )
     job_niceness: int = Field(
         5, ge=0, le=19, description="How much jobs stand back behind predictions for the processor."

@@ -21,6 +21,7 @@ class Bounds(msgspec.Struct, frozen=True):
     checkpoint_seconds: float = 2.0
     memory_bytes: int = 2 << 30
     niceness: int = 5
+    threads: int = 1
 
 
 class Assignment(msgspec.Struct, frozen=True, tag="assignment"):

@@ -14,9 +14,9 @@ def main() -> int:
     from service.settings import Settings
 
     settings = Settings()
-    # Before NumPy is imported anywhere below: one core a job, sums in one order.
+    # Before NumPy is imported anywhere below: a fit has threads of its own, and sums in one order.
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(settings.job_threads)
+        os.environ[name] = "1"
     from service.batches.agent import BatchAgent
     from service.janitor.round import Janitor
     from service.webhooks.dispatcher import Dispatcher

@@ -159,7 +159,10 @@ class Agent:
             checkpoints=str(self.checkpoints),
             resume=lease.resume,
             bounds=Bounds(
-                settings.checkpoint_seconds, settings.job_memory_bytes, settings.job_niceness
+                settings.checkpoint_seconds,
+                settings.job_memory_bytes,
+                settings.job_niceness,
+                settings.job_threads,
             ),
             against=self._against(lease),
         )

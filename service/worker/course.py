@@ -17,6 +17,7 @@ from core.epochs import Epoch
 from core.training import Fit
 from service.jobs.messages import Advanced, Assignment, Message, Resume, Snapshot, Stopped
 from service.worker.doctor import Doctor
+from service.worker.processors import Processors
 
 STEP_SECONDS = 0.1  # how long compiled code runs between two reports
 INLINE_BYTES = 1 << 18  # larger states go to a file, past pipe and database
@@ -59,6 +60,7 @@ class Course:
     def run(self) -> Iterator[Message]:
         """Train; yields reports. Points of the last stretch stay in `points` for the caller."""
         fit, steps = self.fit, 64
+        processors = Processors(min(self._assignment.bounds.threads, fit.parts))
         budget = self._assignment.spec["training"]["max_seconds"]
         while not fit.done and self.seconds < budget:
             before, clock = fit.position, time.monotonic()
@@ -77,6 +79,7 @@ class Course:
                 self._note(fit.advance(rest))  # a checkpoint at an epoch's end has its loss
                 if fit.done:
                     return
+            fit.threads = processors.free()
             snapshot = self.snapshot() if due else None
             findings = self.doctor.look(fit.theta) if self.doctor.due() else []
             yield Advanced(self._taken(), fit.position, rate, snapshot, findings)

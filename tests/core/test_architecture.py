@@ -12,6 +12,8 @@ MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__in
 THIRD_PARTY = {
     "approximations": {"numpy", "numba"},
     "compilation": {"numpy", "numba", "llvmlite"},
+    "crew": {"numba", "llvmlite"},
+    "products": {"numba", "llvmlite"},
     "routines": {"numba"},
     "files": {"numpy", "safetensors"},
 }
