@@ -74,7 +74,10 @@ DIALECTS.append(Dialect(PREFIX, FineTuningError, _say))
 class Hyperparameters(schemas.Request):
     """`auto` leaves the choice to the service."""
 
-    n_epochs: Annotated[int, Field(ge=1)] | Auto = "auto"
+    n_epochs: Annotated[int, Field(ge=1)] | Auto = Field(
+        "auto",
+        description="Exactly so many; `auto` ends when the validation loss does not improve.",
+    )
     batch_size: Annotated[int, Field(ge=1, le=65_536)] | Auto = "auto"
     learning_rate_multiplier: Annotated[float, Field(gt=0, le=10_000)] | Auto = Field(
         "auto", description=f"Of Adam's {DEFAULT.learning_rate}."
@@ -225,7 +228,7 @@ def _asked(body: FineTuningRequest) -> JobRequest:
         given = body.method.supervised.hyperparameters
     training: dict[str, Any] = {"batch_size": given.batch_size}
     if given.n_epochs != "auto":
-        training["epochs"] = given.n_epochs
+        training |= {"epochs": given.n_epochs, "early_stopping": None}
     if given.learning_rate_multiplier != "auto":
         rate = given.learning_rate_multiplier * DEFAULT.learning_rate
         training["optimizer"] = {"name": "adam", "learning_rate": rate}
