@@ -8,6 +8,7 @@ disk, and called through their address.
 import hashlib
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -56,21 +57,37 @@ if _FOLDER is not None:
     numba.config.CACHE_DIR = _FOLDER  # type: ignore[attr-defined]
 
 
+_COMPILE: Any = partial(
+    numba.njit,
+    nogil=True,
+    fastmath=FLAGS,
+    error_model="numpy",
+    _nrt=False,  # nothing is allocated, so that nobody has to count who refers to an array
+)
+
+
 def entry(function: Callable[..., Any]) -> Any:
     """Compile a function that Python calls; the result is kept on disk where that is possible."""
-    return numba.njit(
-        function, cache=_FOLDER is not None, nogil=True, fastmath=FLAGS, error_model="numpy"
-    )
+    return _COMPILE(function, cache=_FOLDER is not None)
 
 
 def inner(function: Callable[..., Any]) -> Any:
     """Compile a function that only compiled code calls."""
-    return numba.njit(function, nogil=True, fastmath=FLAGS, error_model="numpy")
+    return _COMPILE(function)
 
 
 def summing(function: Callable[..., Any]) -> Any:
     """As `inner`, for sums whose order does not matter, so that they vectorise."""
-    return numba.njit(function, nogil=True, fastmath=FLAGS | {"reassoc"}, error_model="numpy")
+    return _COMPILE(function, fastmath=FLAGS | {"reassoc"})
+
+
+def expanded(function: Callable[..., Any]) -> Any:
+    """Put the function's lines where it is called.
+
+    For one that returns a view, which compiled functions without counting cannot; and against deep
+    chains: LLVM optimises a function anew in everything that calls it.
+    """
+    return _COMPILE(function, inline="always")
 
 
 def _keep_apart(context: Any) -> Any:

@@ -17,8 +17,8 @@ from numba import types
 
 from core.compilation import inner
 
-TICKET, DONE, KIND, EPOCH, STEP, START, ROWS, GENERATION, HELPERS = range(0, 9 * 8, 8)
-CONTROL = 9 * 8
+TICKET, DONE, KIND, PARTS, EPOCH, STEP, START, ROWS, GENERATION, HELPERS = range(0, 10 * 8, 8)
+CONTROL = 10 * 8
 CLOSED, NOTHING = -2, -1
 ALIGNED = 16  # rows; parts start at an even number of draws, and where a cache line does
 _BITS = 12

@@ -25,7 +25,8 @@ class Optimizer:
     """An optimiser: the NumPy step and the compiled loop change theta, slots and memory in place.
 
     hyper: what of HYPER it reads. weight_decay: its default. searches: whether each step is
-    shortened until the loss falls enough, for which it needs all rows in one batch.
+    shortened until the loss falls enough, for which it needs all rows in one batch. separable:
+    whether each parameter changes by itself, so that threads may share them; memory is not used.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Optimizer:
     hyper: tuple[str, ...]
     weight_decay: float = 0.0
     searches: bool = False
+    separable: bool = True
 
 
 def _momentum(
@@ -299,7 +301,15 @@ OPTIMIZERS = {
         Optimizer("adagrad", 1, _adagrad, _adagrad_loop, ("learning_rate", "epsilon")),
         Optimizer("adam", 2, _adam, _adam_loop, _ADAM),
         Optimizer("adamw", 2, _adam, _adam_loop, _ADAM, weight_decay=0.01),
-        Optimizer("nadam", 2, _nadam, _nadam_loop, (*_ADAM, "momentum_decay")),
-        Optimizer("lbfgs", 2 + 2 * HISTORY, _lbfgs, _lbfgs_loop, ("learning_rate",), searches=True),
+        Optimizer("nadam", 2, _nadam, _nadam_loop, (*_ADAM, "momentum_decay"), separable=False),
+        Optimizer(
+            "lbfgs",
+            2 + 2 * HISTORY,
+            _lbfgs,
+            _lbfgs_loop,
+            ("learning_rate",),
+            searches=True,
+            separable=False,
+        ),
     )
 }

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from core.compilation import call, inner, keep_apart
+from core.compilation import call, expanded, inner, keep_apart
 from core.crew import bounds
 from core.layout import (
     ACTIVATED,
@@ -51,16 +51,17 @@ def stream(seed: Any, number: Any) -> Any:
     return _mix(high ^ (low * GAMMA))
 
 
-@inner
+@expanded
 def part(buffer: Any, start: int, rows: int, columns: int) -> Any:
     """A matrix that lies in a flat buffer."""
     return buffer[start : start + rows * columns].reshape(rows, columns)
 
 
-@inner
+@expanded
 def slab(buffer: Any, start: int, first: int, rows: int, columns: int) -> Any:
     """Some rows of such a matrix, from the first on."""
-    return part(buffer, start + first * columns, rows, columns)
+    begin = start + first * columns
+    return buffer[begin : begin + rows * columns].reshape(rows, columns)
 
 
 @inner

@@ -90,12 +90,12 @@ def _loss(
 
 
 def _optimizer(
-    theta: Any, gradient: Any, slots: Any, hyper: Any, memory: Any, count: Any, t: Any
+    theta: Any, gradient: Any, slots: Any, hyper: Any, memory: Any, count: Any, apart: Any, t: Any
 ) -> Any:
     loop(
         carray(theta, (count,)),
         carray(gradient, (count,)),
-        carray(slots, (SLOTS, count)),
+        carray(slots, (SLOTS, apart)),
         carray(hyper, (7,)),
         carray(memory, (MEMORY,)),
         t,
@@ -160,12 +160,12 @@ def loss(name: str, dtype: str) -> int:
 
 @cache
 def optimizer(name: str, dtype: str) -> int:
-    """(theta, gradient, slots, hyper, memory, parameters, t)."""
+    """(theta, gradient, slots, hyper, memory, parameters, numbers from slot to slot, t)."""
     entry, array = OPTIMIZERS[name], _POINTERS[dtype]
     return routine(
         clone(_optimizer, "optimizer", loop=inner(entry.loop), SLOTS=entry.slots),
         f"optimizer_{name}_{dtype}",
-        *(array, array, array, _FLOATS, _FLOATS, _INT, _INT),
+        *(array, array, array, _FLOATS, _FLOATS, _INT, _INT, _INT),
     )
 
 

@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core import crew, kernels, measures, routines
+from core import crew, kernels, measures, places, routines
 from core.epochs import Epoch, histograms, spread
 from core.initializers import initialize
 from core.layout import TRAINED, lay_out
 from core.losses import LOSSES
 from core.network import Floats, Layer, Network
 from core.optimizers import HYPER, MEMORY, OPTIMIZERS
+from core.parts import Given
 from core.recipe import Recipe
 from core.schedules import MEMORY as SCHEDULE_MEMORY
 from core.schedules import SCHEDULES
@@ -23,10 +24,10 @@ __all__ = ["Epoch", "Fit", "Recipe", "StopReason", "batch_rows", "fit", "samples
 
 StopReason = Literal["epochs", "early_stopping", "target", "diverged"]
 _STOP_REASONS: dict[int, StopReason] = {
-    kernels.EPOCHS_DONE: "epochs",
-    kernels.STOPPED_EARLY: "early_stopping",
-    kernels.DIVERGED: "diverged",
-    kernels.TARGET_REACHED: "target",
+    places.EPOCHS_DONE: "epochs",
+    places.STOPPED_EARLY: "early_stopping",
+    places.DIVERGED: "diverged",
+    places.TARGET_REACHED: "target",
 }
 _EVALUATION_ROWS = 256  # rows at once where nothing is learned from them
 _SHARED_PRODUCTS = 2_000_000  # multiplications of a forward pass, from which on two may share it
@@ -98,8 +99,8 @@ class Fit:
             theta = initialize(network, recipe.seed, recipe.dtype, recipe.init)
         hidden = sum(layer.units for layer in network.layers)
         slots = OPTIMIZERS[recipe.optimizer].slots
-        self._position = np.zeros(kernels.POSITIONS, np.int64)
-        self._sums = np.zeros(kernels.TALLY + 3 * len(network.activations) + hidden)
+        self._position = np.zeros(places.POSITIONS, np.int64)
+        self._sums = np.zeros(places.TALLY + 3 * len(network.activations) + hidden)
         self._memory, self._plateau = np.zeros(MEMORY), np.zeros(SCHEDULE_MEMORY)
         self._theta = np.array(theta, recipe.dtype)
         self._slots = np.zeros((slots, network.learned_count), recipe.dtype)
@@ -115,6 +116,8 @@ class Fit:
         layout = lay_out(network, at_once, addresses, frozenset(recipe.frozen))
         self._table, self._knobs = layout.table, layout.knobs
         self._work = np.zeros(layout.size, kind)
+        dropped = self._batch * network.inputs if network.input_dropout else 0
+        self._mask = np.zeros(dropped, kind)
         self._control = np.zeros(crew.CONTROL, np.int64)
         self._per_row = np.zeros((2, at_once))
         self._gradient = np.zeros(network.learned_count, kind)
@@ -138,36 +141,38 @@ class Fit:
     def _choices(self) -> tuple[Any, Floats]:
         recipe = self.recipe
         monitor, sign = _MONITORS[recipe.monitored(self._validated)]
-        rules, settings = np.zeros(kernels.RULES, np.int64), np.zeros(kernels.SETTINGS)
-        rules[kernels.LOSS_AT] = routines.loss(recipe.loss, recipe.dtype)
-        rules[kernels.OPTIMIZER_AT] = routines.optimizer(recipe.optimizer, recipe.dtype)
+        rules, settings = np.zeros(places.RULES, np.int64), np.zeros(places.SETTINGS)
+        rules[places.LOSS_AT] = routines.loss(recipe.loss, recipe.dtype)
+        rules[places.OPTIMIZER_AT] = routines.optimizer(recipe.optimizer, recipe.dtype)
         if recipe.schedule != "constant":
-            rules[kernels.SCHEDULE_AT] = routines.schedule(recipe.schedule)
-        rules[kernels.BATCH], rules[kernels.EPOCHS] = self._batch, recipe.epochs
-        rules[kernels.PATIENCE] = recipe.patience or 0
-        rules[kernels.START_EPOCH] = recipe.start_epoch
-        rules[kernels.MONITOR] = monitor
+            rules[places.SCHEDULE_AT] = routines.schedule(recipe.schedule)
+        rules[places.BATCH], rules[places.EPOCHS] = self._batch, recipe.epochs
+        rules[places.PATIENCE] = recipe.patience or 0
+        rules[places.START_EPOCH] = recipe.start_epoch
+        rules[places.MONITOR] = monitor
         trained = np.flatnonzero(self._table[:, TRAINED])
-        rules[kernels.LOWEST] = trained[0]
-        rules[kernels.SAMPLES] = samples(self.steps_per_epoch)
-        rules[kernels.SEARCHES] = OPTIMIZERS[recipe.optimizer].searches
-        rules[kernels.LEARNED] = self.network.learned_count
-        rules[kernels.PARTS] = self.parts
+        rules[places.LOWEST] = trained[0]
+        rules[places.SAMPLES] = samples(self.steps_per_epoch)
+        rules[places.SEARCHES] = OPTIMIZERS[recipe.optimizer].searches
+        rules[places.LEARNED] = self.network.learned_count
+        rules[places.PARTS] = self.parts
         normalized = any(layer.batch_norm for layer in self.network.layers)
-        rules[kernels.ROW_PARTS] = 1 if normalized else self.parts
-        settings[kernels.RATE] = recipe.learning_rate
-        settings[kernels.WARMUP] = recipe.warmup * self.steps_per_epoch
-        settings[kernels.L1], settings[kernels.L2] = recipe.l1, recipe.l2
-        settings[kernels.DECAY] = recipe.decay
-        settings[kernels.CLIP_VALUE] = recipe.clip_value or 0.0
-        settings[kernels.CLIP_LAYER] = recipe.clip_layer or 0.0
-        settings[kernels.CLIP] = recipe.clip or 0.0
-        settings[kernels.MAX_NORM] = recipe.max_norm or 0.0
-        settings[kernels.AVERAGE] = recipe.average or 0.0
-        settings[kernels.MIN_DELTA] = recipe.min_delta
-        settings[kernels.SIGN] = sign
-        settings[kernels.TARGET] = -np.inf if recipe.target is None else sign * recipe.target
-        settings[kernels.INPUT_DROPOUT] = self.network.input_dropout
+        rules[places.ROW_PARTS] = 1 if normalized else self.parts
+        separable = OPTIMIZERS[recipe.optimizer].separable
+        rules[places.UPDATE_PARTS] = self.parts if separable else 1
+        settings[places.RATE] = recipe.learning_rate
+        settings[places.WARMUP] = recipe.warmup * self.steps_per_epoch
+        settings[places.L1], settings[places.L2] = recipe.l1, recipe.l2
+        settings[places.DECAY] = recipe.decay
+        settings[places.CLIP_VALUE] = recipe.clip_value or 0.0
+        settings[places.CLIP_LAYER] = recipe.clip_layer or 0.0
+        settings[places.CLIP] = recipe.clip or 0.0
+        settings[places.MAX_NORM] = recipe.max_norm or 0.0
+        settings[places.AVERAGE] = recipe.average or 0.0
+        settings[places.MIN_DELTA] = recipe.min_delta
+        settings[places.SIGN] = sign
+        settings[places.TARGET] = -np.inf if recipe.target is None else sign * recipe.target
+        settings[places.INPUT_DROPOUT] = self.network.input_dropout
         return rules, settings
 
     def advance(self, steps: int) -> list[Epoch]:
@@ -175,7 +180,7 @@ class Fit:
         found: list[Epoch] = []
         goal = self._steps_done() + steps
         while not self.done and (left := goal - self._steps_done()) > 0:
-            first = int(self._position[kernels.EPOCH]) + 1
+            first = int(self._position[places.EPOCH]) + 1
             count = self._run(min(left, self._steps_to_histograms()))
             found += [self._epoch(first + i, point) for i, point in enumerate(self._points[:count])]
             every = self.recipe.histograms
@@ -189,7 +194,7 @@ class Fit:
         every = self.recipe.histograms
         if every is None:
             return 1 << 62
-        epoch = int(self._position[kernels.EPOCH])
+        epoch = int(self._position[places.EPOCH])
         return (epoch // every + 1) * every * self.steps_per_epoch - self._steps_done()
 
     def _run(self, steps: int) -> int:
@@ -208,46 +213,50 @@ class Fit:
         return count
 
     def _arguments(self) -> tuple[Any, ...]:
+        given = Given(
+            control=self._control,
+            theta=self._theta,
+            averaged=self._averaged,
+            gradient=self._gradient,
+            x=self._x,
+            y=self._y,
+            w=self._w,
+            xv=self._xv,
+            yv=self._yv,
+            order=self._order,
+            xb=self._xb,
+            yb=self._yb,
+            wb=self._wb,
+            mask=self._mask,
+            work=self._work,
+            per_row=self._per_row,
+            table=self._table,
+            knobs=self._knobs,
+            rules=self._rules,
+            settings=self._settings,
+            p=self._p,
+            seed=np.uint64(self.recipe.seed),
+            slots=self._slots,
+            hyper=self._hyper,
+            memory=self._memory,
+        )
         return (
             self._position,
             self._sums,
             self._before,
-            self._slots,
-            self._memory,
             self._plateau,
             self._kept,
             self._best,
             self._wv,
             self._offsets,
-            self._hyper,
             self._options,
             self._scores,
             self._points,
-            self._control,
-            self._theta,
-            self._averaged,
-            self._gradient,
-            self._x,
-            self._y,
-            self._w,
-            self._xv,
-            self._yv,
-            self._order,
-            self._xb,
-            self._yb,
-            self._wb,
-            self._work,
-            self._per_row,
-            self._table,
-            self._knobs,
-            self._rules,
-            self._settings,
-            self._p,
-            np.uint64(self.recipe.seed),
+            given,
         )
 
     def _steps_done(self) -> int:
-        epoch, step = self._position[kernels.EPOCH], self._position[kernels.STEP]
+        epoch, step = self._position[places.EPOCH], self._position[places.STEP]
         return int(epoch) * self.steps_per_epoch + int(step)
 
     def _epoch(self, number: int, point: Floats) -> Epoch:
@@ -261,12 +270,12 @@ class Fit:
     @property
     def batch_loss(self) -> float:
         """The sum of losses over the rows of the present epoch so far."""
-        return float(self._sums[kernels.LOSS])
+        return float(self._sums[places.LOSS])
 
     @property
     def stop_reason(self) -> StopReason | None:
         """Why it ended; None while it goes on."""
-        return _STOP_REASONS.get(int(self._position[kernels.STOP]))
+        return _STOP_REASONS.get(int(self._position[places.STOP]))
 
     @property
     def done(self) -> bool:
@@ -278,12 +287,12 @@ class Fit:
         """Where a run that diverged lost its numbers first: 0 is the layer next to the inputs,
         len(network.layers) the output.
         """
-        return int(self._position[kernels.BROKEN]) if self.stop_reason == "diverged" else None
+        return int(self._position[places.BROKEN]) if self.stop_reason == "diverged" else None
 
     @property
     def best_epoch(self) -> int:
         """The epoch whose weights `theta` gives; 0 before the first has ended."""
-        which = kernels.EPOCH if self._keeps_last else kernels.BEST_EPOCH
+        which = places.EPOCH if self._keeps_last else places.BEST_EPOCH
         return int(self._position[which])
 
     @property
