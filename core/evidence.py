@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.metrics import confusion
+from core.quantities import QUANTITIES
 
 MOST_CLASSES = 20  # the rarer ones are one class together
 MOST_POINTS = 400
@@ -16,13 +17,13 @@ def evidence(
     task: str, y_true: NDArray[Any], output: NDArray[Any], names: Sequence[str] | None
 ) -> dict[str, Any]:
     """Of classes a confusion matrix, of numbers pairs of truth and prediction, as JSON; of
-    several targets how many rows there are.
+    several targets or quantiles how many rows there are.
 
     y_true, output: as `core.metrics.evaluate` takes them. names: of the classes.
     """
-    if task == "multilabel" or y_true.ndim > 1:
+    if task in ("multilabel", "quantiles") or y_true.ndim > 1:
         return {"kind": "several", "rows": len(y_true)}
-    if task == "regression":
+    if task in QUANTITIES:
         return pairs(y_true.astype(np.float64).ravel(), output.astype(np.float64).ravel())
     truth = y_true.astype(np.int64).ravel()
     assert names is not None

@@ -12,17 +12,18 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from core.activations import ACTIVATIONS
-from core.calibration import Calibration
+from core.calibration import Doubt, doubt_as_json, doubt_from_json
 from core.errors import ModelInvalid
 from core.model import Model
 from core.network import Floats, Network
 from core.preprocessing import Preprocessor
-from core.targets import target_from_dict
+from core.several import any_target_from_dict
 
 FORMAT = 1
 MAX_HEADER = 16 << 20  # bytes: room for a model of the widest table, and no more to parse
 _KEY = "sigmoid"
-_LINKS = {"regression": ("identity", "exp"), "binary": ("sigmoid",), "multiclass": ("softmax",)}
+_LINKS = {"regression": ("identity", "exp"), "binary": ("sigmoid",),
+          "multiclass": ("softmax",), "multilabel": ("sigmoid",)}  # fmt: skip
 _WRONG = (
     SafetensorError, ValueError, TypeError, KeyError, AttributeError, IndexError,
     OverflowError, RecursionError,
@@ -70,7 +71,7 @@ def _bytes(model: Model) -> bytes:
         "metadata": model.metadata,
     }
     if model.calibration is not None:
-        description["calibration"] = model.calibration.to_dict()
+        description["calibration"] = doubt_as_json(model.calibration)
     text = json.dumps(
         description, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     )
@@ -94,16 +95,16 @@ def _read(content: bytes) -> Model:
         preprocessor=Preprocessor.from_dict(description["preprocessor"]),
         network=network,
         theta=_theta(network, tensors),
-        target=target_from_dict(description["target"]),
+        target=any_target_from_dict(description["target"]),
         calibration=_calibration(description),
         metadata=description["metadata"],
     )
 
 
-def _calibration(description: dict[str, Any]) -> Calibration | None:
+def _calibration(description: dict[str, Any]) -> Doubt | None:
     if "calibration" not in description:
         return None
-    return Calibration.from_dict(description["calibration"])
+    return doubt_from_json(description["calibration"])
 
 
 def _theta(network: Network, tensors: dict[str, Any]) -> Floats:

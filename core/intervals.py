@@ -1,6 +1,6 @@
 """How sure a metric is: bootstrap intervals, and paired comparisons of two models on equal rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import erfc, sqrt
 from typing import Any, Literal
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.metrics import SMALLEST
+from core.quantities import QUANTITIES, deviances, quantile_losses
 
 Floats = NDArray[np.float64]
 Verdict = Literal["yes", "no", "cannot tell"]
@@ -34,17 +35,34 @@ class Comparison:
     p_value: float
 
 
-def row_losses(task: str, y_true: NDArray[Any], output: NDArray[Any]) -> Floats:
-    """The loss of each row, (rows,): minus the log of what happened, or the squared error."""
-    if task == "regression":
-        wrong = np.square(y_true.astype(np.float64) - output)
+def row_losses(
+    task: str, y_true: NDArray[Any], output: NDArray[Any], quantiles: Sequence[float] = ()
+) -> Floats:
+    """The loss of each row, (rows,): minus the log of what happened, the squared error, or what a
+    target's `measure` says: the deviance of counts, the pinball loss of quantiles. Of several
+    targets the mean.
+    """
+    if task == "quantiles":
+        return np.asarray(quantile_losses(y_true, output, quantiles).mean(axis=1))
+    if task in QUANTITIES:
+        truth = y_true.astype(np.float64)
+        wrong = deviances(truth, output) if task == "counts" else np.square(truth - output)
         return np.asarray(wrong if wrong.ndim == 1 else wrong.mean(axis=1))
+    if task == "multilabel":
+        shares = np.where(y_true > 0.5, output, 1.0 - output)
+        return np.asarray(-np.log(np.clip(shares, SMALLEST, 1.0)).mean(axis=1))
     chosen = output[np.arange(len(y_true)), y_true.astype(np.int64).ravel()]
     return np.asarray(-np.log(np.clip(chosen.astype(np.float64), SMALLEST, 1.0)))
 
 
 def bootstrap(
-    task: str, y_true: NDArray[Any], output: NDArray[Any], seed: int, level: float = LEVEL
+    task: str,
+    y_true: NDArray[Any],
+    output: NDArray[Any],
+    seed: int,
+    level: float = LEVEL,
+    *,
+    quantiles: Sequence[float] = (),
 ) -> dict[str, tuple[float, float]]:
     """Percentile intervals of the metrics over rows drawn anew (Efron 1979).
 
@@ -53,7 +71,7 @@ def bootstrap(
     rows = len(y_true)
     if rows < 2:
         return {}
-    measures = _quantities(y_true, output) if task == "regression" else _classes(y_true, output)
+    measures = _measures(task, y_true, output, quantiles)
     found: dict[str, list[Floats]] = {name: [] for name in measures}
     for weights in _draws(rows, seed):
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -124,7 +142,32 @@ def _mean(values: Floats) -> Measure:
     return lambda weights: np.asarray(weights @ share)
 
 
-def _quantities(y_true: NDArray[Any], output: NDArray[Any]) -> dict[str, Measure]:
+def _measures(
+    task: str, y_true: NDArray[Any], output: NDArray[Any], quantiles: Sequence[float]
+) -> dict[str, Measure]:
+    if task == "quantiles":
+        return {"quantile_loss": _mean(row_losses(task, y_true, output, quantiles))}
+    if task == "multilabel":
+        wrong = (y_true > 0.5) != (output > 0.5)
+        return {
+            "accuracy": _mean(1.0 - wrong.any(axis=1)),
+            "hamming_loss": _mean(wrong.mean(axis=1)),
+            "log_loss": _mean(row_losses(task, y_true, output)),
+        }
+    if task not in QUANTITIES:
+        return _classes(y_true, output)
+    if y_true.ndim == 1:
+        return _quantities(task, y_true, output)
+    pairs = zip(y_true.T, output.T, strict=True)
+    each = [_quantities(task, truth, values) for truth, values in pairs]
+    return {name: _average([measures[name] for measures in each]) for name in each[0]}
+
+
+def _average(measures: Sequence[Measure]) -> Measure:
+    return lambda weights: np.mean([measure(weights) for measure in measures], axis=0)
+
+
+def _quantities(task: str, y_true: NDArray[Any], output: NDArray[Any]) -> dict[str, Measure]:
     truth, values = y_true.astype(np.float64).ravel(), output.astype(np.float64).ravel()
     squares, rows = np.square(truth - values), len(truth)
     centred = truth - truth.mean()
@@ -133,7 +176,8 @@ def _quantities(y_true: NDArray[Any], output: NDArray[Any]) -> dict[str, Measure
         spread = weights @ np.square(centred) - np.square(weights @ centred) / rows
         return np.asarray(1.0 - weights @ squares / spread)
 
-    return {
+    counted = {"poisson_deviance": _mean(deviances(truth, values))} if task == "counts" else {}
+    return counted | {
         "rmse": lambda weights: np.sqrt(weights @ squares / rows),
         "mae": _mean(np.abs(truth - values)),
         "r2": r2,

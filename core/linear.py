@@ -1,4 +1,4 @@
-"""Linear and logistic regression: what a network with hidden layers has to beat."""
+"""Linear, logistic and Poisson regression: what a network with hidden layers has to beat."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.network import Link, apply_link
+from core.network import MOST_LOG, Link, apply_link
 
 Floats = NDArray[np.float64]
 Objective = Callable[[Floats], tuple[float, Floats]]
@@ -37,7 +37,7 @@ def fit_linear(
 ) -> Linear:
     """Fit to rows x (rows, inputs) and y, what a network of this link learns.
 
-    y: (rows, outputs) numbers for identity, (rows, outputs) of 0 and 1 for sigmoid, (rows, 1)
+    y: (rows, outputs) numbers for identity, counts for exp, 0 and 1 for sigmoid, (rows, 1)
     class indices for softmax. weights: (rows,), what each row counts for; None for 1. The
     model's weights, not its biases, are shrunk by ½‖W‖² against the sum of losses,
     as scikit-learn's LogisticRegression (C=1) and Ridge (alpha=1) do, so that separable classes
@@ -134,6 +134,9 @@ def _losses(link: Link, z: Floats, targets: Floats) -> Floats:
     """The loss of each row, (rows,): half squares, or minus the log-likelihood."""
     if link == "identity":
         return np.asarray(0.5 * np.square(z - targets).sum(axis=1))
+    if link == "exp":
+        near = np.minimum(z, MOST_LOG)
+        return np.asarray((np.exp(near) * (1.0 + z - near) - z * targets).sum(axis=1))
     if link == "sigmoid":
         terms = np.maximum(z, 0) - targets * z + np.log1p(np.exp(-np.abs(z)))
         return np.asarray(terms.sum(axis=1))

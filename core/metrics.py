@@ -1,11 +1,11 @@
 """How good predictions are. Every figure is finite, or left out where it has no meaning.
 
-One entry in CLASS_METRICS or VALUE_METRICS is a metric. All of them take sample weights, and mean
-the same as scikit-learn's of that name.
+One entry in CLASS_METRICS is a metric; those of numbers are in `core.quantities`. All of them take
+sample weights, and mean the same as scikit-learn's of that name.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.quantities import QUANTITIES, quantile_metrics, value_metrics
 from core.ranking import average_precision, roc_auc_score
 
 Floats = NDArray[np.float64]
@@ -21,18 +22,25 @@ SMALLEST = 1e-15  # a probability of 0 costs this many nats, not infinity
 BINS = 15  # of confidence, as in Guo et al. 2017
 LOWER_IS_BETTER = frozenset(
     {"log_loss", "brier", "calibration_error", "hamming_loss", "rmse", "mae", "mse", "mape",
-     "median_absolute_error", "quantile_loss"}
+     "median_absolute_error", "quantile_loss", "coverage_error", "poisson_deviance"}
 )  # fmt: skip
 
 
 def evaluate(
-    task: str, y_true: NDArray[Any], output: NDArray[Any], weights: Floats | None = None
+    task: str,
+    y_true: NDArray[Any],
+    output: NDArray[Any],
+    weights: Floats | None = None,
+    *,
+    quantiles: Sequence[float] = (),
 ) -> dict[str, float]:
-    """All metrics of a task.
+    """All metrics of a task, or of what a target's `measure` says: counts and quantiles have
+    their own.
 
     y_true: (rows,) class indices, or values in their own units; (rows, targets) of several
     targets, (rows, labels) of 0 and 1 for multilabel. output: (rows, classes) or (rows, labels)
-    probabilities, or values in the shape of y_true. weights: (rows,), not negative; None for 1
+    probabilities, or values in the shape of y_true; of quantiles (rows, quantiles), whose levels
+    `quantiles` has. weights: (rows,), not negative; None for 1
     each. No rows give no metrics; several targets give the mean of each metric over them.
     """
     weights = np.ones(len(y_true)) if weights is None else weights
@@ -40,12 +48,15 @@ def evaluate(
         return {}
     if task == "multilabel":
         found = _labels(y_true, output, weights)
-    elif task == "regression" and output.ndim > 1:
+    elif task == "quantiles":
+        found = quantile_metrics(y_true, output, quantiles, weights)
+    elif task in QUANTITIES and output.ndim > 1:
         found = _mean_of(
-            _quantities(truth, values, weights) for truth, values in _columns(y_true, output)
+            value_metrics(task, truth, values, weights)
+            for truth, values in _columns(y_true, output)
         )
-    elif task == "regression":
-        found = _quantities(y_true, output, weights)
+    elif task in QUANTITIES:
+        found = value_metrics(task, y_true, output, weights)
     else:
         rows = ClassRows(y_true.astype(np.int64).ravel(), output.astype(np.float64), weights)
         found = {name: metric(rows) for name, metric in CLASS_METRICS.items()}
@@ -218,58 +229,6 @@ CLASS_METRICS: dict[str, Callable[[ClassRows], float]] = {
 }  # fmt: skip
 
 
-def rmse(y_true: Floats, y_predicted: Floats, weights: Floats) -> float:
-    """Root of the mean squared error, in the target's units."""
-    return float(np.sqrt(np.average(np.square(y_true - y_predicted), weights=weights)))
-
-
-def mae(y_true: Floats, y_predicted: Floats, weights: Floats) -> float:
-    """Mean absolute error, in the target's units."""
-    return float(np.average(np.abs(y_true - y_predicted), weights=weights))
-
-
-def r2(y_true: Floats, y_predicted: Floats, weights: Floats) -> float:
-    """The share of the variance explained, against the mean of these rows; NaN if they agree."""
-    centred = y_true - np.average(y_true, weights=weights)
-    spread = float(weights @ np.square(centred))
-    if len(y_true) < 2 or spread == 0.0:
-        return math.nan
-    return 1.0 - float(weights @ np.square(y_true - y_predicted)) / spread
-
-
-def mape(y_true: Floats, y_predicted: Floats, weights: Floats) -> float:
-    """Mean absolute error as a share of the truth; NaN where a truth is 0."""
-    if not (y_true != 0).all():
-        return math.nan
-    return float(np.average(np.abs((y_true - y_predicted) / y_true), weights=weights))
-
-
-def median_absolute_error(y_true: Floats, y_predicted: Floats, weights: Floats) -> float:
-    """The error that half of the weight stays within, in the target's units."""
-    errors = np.abs(y_true - y_predicted)
-    order = np.argsort(errors, kind="stable")
-    order = order[weights[order] > 0]
-    below = np.cumsum(weights[order])
-    half = below[-1] / 2.0
-    at = int(np.searchsorted(below, half * (1 - 1e-12)))
-    is_between = at + 1 < len(order) and abs(below[at] - half) <= 1e-12 * half
-    upper = at + 1 if is_between else at
-    return float((errors[order[at]] + errors[order[upper]]) / 2.0)
-
-
-VALUE_METRICS: dict[str, Callable[[Floats, Floats, Floats], float]] = {
-    metric.__name__: metric for metric in (rmse, mae, r2, mape, median_absolute_error)
-}
-
-
-def quantile_loss(
-    y_true: Floats, y_predicted: Floats, quantile: float, weights: Floats | None = None
-) -> float:
-    """The mean pinball loss of a prediction of a quantile (Koenker & Bassett 1978)."""
-    error = y_true - y_predicted
-    return float(np.average(np.maximum(quantile * error, (quantile - 1) * error), weights=weights))
-
-
 def _ratio(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
 
@@ -292,12 +251,6 @@ def _top(rows: ClassRows, most: int) -> float:
         return math.nan
     likeliest = np.argpartition(-rows.probabilities, most - 1, axis=1)[:, :most]
     return float(np.average((likeliest == rows.truth[:, None]).any(axis=1), weights=rows.weights))
-
-
-def _quantities(y_true: NDArray[Any], output: NDArray[Any], weights: Floats) -> dict[str, float]:
-    truth, values = y_true.astype(np.float64).ravel(), output.astype(np.float64).ravel()
-    with np.errstate(over="ignore", invalid="ignore"):
-        return {name: metric(truth, values, weights) for name, metric in VALUE_METRICS.items()}
 
 
 def _columns(y_true: NDArray[Any], output: NDArray[Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.calibration import Calibration
+from core.calibration import Doubt
 from core.columns import Indices, Table
 from core.curves import IDENTITY
 from core.errors import NonFinite
@@ -16,8 +16,9 @@ from core.features import Matrix, Warning_
 from core.network import Dense, Floats, Network, apply_link
 from core.preprocessing import Preprocessor
 from core.records import RecordReader
+from core.several import Answers, AnyTarget, Quantiles, Several
 from core.single import Single
-from core.targets import Classes, Regression, Target
+from core.targets import Classes, Counts, Regression
 
 Answer = dict[str, Any]
 
@@ -27,7 +28,9 @@ class Prediction:
     """Answers for some rows: labels and probabilities for classes, else values.
 
     labels: (rows,) positions among the target's labels. probabilities: (rows, classes).
-    values: (rows,) in the target's units. warnings: {"code", "column", "count", "message"} each.
+    values: (rows,) in the target's units. Of several targets labels, values and the probabilities
+    of the second labels are (rows, targets); of quantiles values are (rows, quantiles).
+    warnings: {"code", "column", "count", "message"} each.
     """
 
     labels: Indices | None = None
@@ -50,9 +53,9 @@ class Model:
     preprocessor: Preprocessor
     network: Network
     theta: Floats
-    target: Target
+    target: AnyTarget
     metadata: dict[str, Any] = field(default_factory=dict)
-    calibration: Calibration | None = None
+    calibration: Doubt | None = None
 
     def predict(self, table: Table) -> Prediction:
         """Answers for a table that has the features' columns. Raises DataError.
@@ -82,6 +85,7 @@ class Model:
         return self.listed(prediction), prediction.warnings
 
     def _one(self, outputs: list[float]) -> Answer:
+        assert isinstance(self.target, Regression | Classes)
         if isinstance(self.target, Regression):
             return {"value": outputs[0] * self.target.scale + self.target.mean}
         label = self.target.labels[outputs.index(max(outputs))]
@@ -92,7 +96,7 @@ class Model:
 
     @cached_property
     def _single(self) -> Single | None:
-        if self.theta.dtype != np.float32 or type(self.target) not in (Regression, Classes):
+        if self.theta.dtype != np.float32 or type(self.target) not in (Regression, Counts, Classes):
             return None
         if isinstance(self.target, Regression) and self.target.curve != IDENTITY:
             return None
@@ -119,15 +123,21 @@ class Model:
         if not finite.all():
             message = "The numbers of this row are too large for the model; correct them."
             raise NonFinite(message, row=int(np.argwhere(~finite)[0][0]))
-        if isinstance(self.target, Regression):
+        if self.target.task == "regression":
             return Prediction(values=output, warnings=warnings)
+        if isinstance(self.target, Several):
+            return Prediction((output > 0.5).astype(np.int64), output, warnings=warnings)
         return Prediction(output.argmax(axis=1), output, warnings=warnings)
 
     def listed(self, prediction: Prediction) -> list[dict[str, Any]]:
-        """A prediction row by row as JSON: label and probabilities, or value."""
+        """A prediction row by row as JSON: label and probabilities, or value; of several targets
+        or quantiles as their class has it.
+        """
+        if isinstance(self.target, Several | Quantiles):
+            return self.target.listed(*_several(prediction))
         if prediction.values is not None:
             return [{"value": value} for value in prediction.values.tolist()]
-        assert not isinstance(self.target, Regression)
+        assert isinstance(self.target, Classes)
         assert prediction.labels is not None
         assert prediction.probabilities is not None
         labels, names = self.target.labels, self.target.names
@@ -138,10 +148,20 @@ class Model:
             )
         ]
 
+    def tabled(self, prediction: Prediction) -> list[Answers]:
+        """A prediction of several targets or quantiles as named columns."""
+        assert isinstance(self.target, Several | Quantiles)
+        return self.target.tabled(*_several(prediction))
+
     def signature(self) -> dict[str, Any]:
         """Columns in, target out, as JSON."""
-        target: dict[str, Any] = {"name": self.target_name, "type": self.target.kind}
-        if self.target.labels is not None:
-            target["labels"] = list(self.target.labels)
         features = [feature.describe() for feature in self.preprocessor.features]
-        return {"features": features, "target": target}
+        return {"features": features, "target": self.target.describe(self.target_name)}
+
+
+def _several(prediction: Prediction) -> tuple[NDArray[np.float64], Any]:
+    """The numbers of a prediction, and of labels which were chosen."""
+    if prediction.values is not None:
+        return prediction.values, None
+    assert prediction.probabilities is not None
+    return prediction.probabilities, prediction.labels

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from core.activations import ACTIVATIONS
 from core.features import LevelFeature, NumberFeature
-from core.network import Dense, Floats, Link
+from core.network import MOST_LOG, Dense, Floats, Link
 from core.preprocessing import Preprocessor
 
 MOST_INPUTS = 256  # beyond them NumPy's loops are faster than lists of floats
@@ -173,6 +173,7 @@ def _softmax(logits: list[float]) -> list[float]:
 
 _LINKS: dict[str, Callable[[list[float]], list[float]]] = {
     "identity": lambda logits: logits,
+    "exp": lambda logits: [exp(min(logit, MOST_LOG)) for logit in logits],
     "sigmoid": _sigmoid,
     "softmax": _softmax,
 }

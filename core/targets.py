@@ -12,7 +12,7 @@ from core.curves import IDENTITY, LOG1P, Identity, Log1p
 from core.errors import NonFinite, TargetInvalid
 from core.scaling import LARGEST, fit_scaling
 
-Task = Literal["regression", "binary", "multiclass"]
+Task = Literal["regression", "binary", "multiclass", "multilabel"]
 Label = str | int | bool
 MAX_CLASSES = 500
 FEW = 20  # so many whole numbers are classes rather than a quantity
@@ -53,6 +53,8 @@ class Regression:
     labels = None
     names = None
     kind = "number"
+    measure = "regression"
+    quantiles = ()
 
     def truth(self, column: Column, rows: Indices) -> NDArray[np.float64]:
         """The target in its own units: (rows,)."""
@@ -72,6 +74,31 @@ class Regression:
         curve = {} if self.curve == IDENTITY else {"curve": self.curve.name}
         return {"task": self.task, "mean": self.mean, "scale": self.scale, **curve}
 
+    def describe(self, name: str) -> dict[str, Any]:
+        """As the target of a model's signature."""
+        return {"name": name, "type": self.kind}
+
+
+@dataclass(frozen=True)
+class Counts(Regression):
+    """A number from 0 on, that a network with a log link answers: learned in units of its mean,
+    `scale`, which only shifts the logarithm and so starts where the mean is. `mean` is 0.
+    """
+
+    measure = "counts"
+
+    def truth(self, column: Column, rows: Indices) -> NDArray[np.float64]:
+        """The target in its own units: (rows,). Raises TargetInvalid for one below 0."""
+        values = super().truth(column, rows)
+        if (values < 0).any():
+            message = "Expected numbers from 0 on in the target; a Poisson loss knows no others."
+            raise TargetInvalid(message, row=int(rows[int((values < 0).argmax())]))
+        return values
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {**super().to_dict(), "counts": True}
+
 
 @dataclass(frozen=True)
 class Classes:
@@ -80,6 +107,13 @@ class Classes:
     labels: tuple[Label, ...]
     kind: Literal["number", "boolean", "category"]
     task: Literal["binary", "multiclass"]
+
+    quantiles = ()
+
+    @property
+    def measure(self) -> str:
+        """How `core.metrics.evaluate` judges it."""
+        return self.task
 
     @property
     def outputs(self) -> int:
@@ -127,6 +161,10 @@ class Classes:
         """As JSON."""
         return {"task": self.task, "kind": self.kind, "labels": list(self.labels)}
 
+    def describe(self, name: str) -> dict[str, Any]:
+        """As the target of a model's signature."""
+        return {"name": name, "type": self.kind, "labels": list(self.labels)}
+
 
 Target = Regression | Classes
 
@@ -138,15 +176,18 @@ def fit_target(
     rows: Indices | None = None,
     name: str | None = None,
     scaling: str = "standardize",
+    counts: bool = False,
 ) -> tuple[Target, Indices]:
     """Learn a target, and find the rows that have one.
 
     rows: the training rows, which a regression is scaled by (None: all that have a target).
-    scaling: of a regression: standardize, minmax, log1p or none, as in SCALINGS. Classes are
-    those of all rows. Raises TargetInvalid when the column does not fit the task; `name` is the
-    column the error names.
+    scaling: of a regression: standardize, minmax, log1p or none, as in SCALINGS. counts: of a
+    regression with a log link, in units of the mean. Classes are those of all rows. Raises
+    TargetInvalid when the column does not fit the task; `name` is the column the error names.
     """
     try:
+        if task == "regression" and counts:
+            return _fit_counts(column, rows)
         if task == "regression":
             return _fit_regression(column, rows, scaling)
         return _fit_classes(column, "binary" if task == "binary" else "multiclass")
@@ -163,6 +204,10 @@ def target_from_dict(data: dict[str, Any]) -> Target:
             raise ValueError("scaling is finite and positive")
         curves: dict[str, Identity | Log1p] = {"identity": IDENTITY, "log1p": LOG1P}
         curve = curves[data.get("curve", "identity")]
+        if data.get("counts", False) is True:
+            if mean != 0 or curve != IDENTITY:
+                raise ValueError("counts start at 0")
+            return Counts(mean, scale)
         return Regression(mean, scale, curve=curve)
     labels, kind, task = tuple(data["labels"]), data["kind"], data["task"]
     types = {"number": int, "boolean": bool, "category": str}
@@ -205,6 +250,20 @@ def _fit_regression(
     found = fit_scaling(scaling, values)
     curve = LOG1P if found.curve == LOG1P else IDENTITY
     return Regression(found.offset, found.scale, curve=curve), present
+
+
+def _fit_counts(column: Column, rows: Indices | None) -> tuple[Counts, Indices]:
+    if not isinstance(column, Numeric):
+        raise TargetInvalid("Counts need a target of numbers.")
+    present = _present_numbers(column)
+    sizes = Counts(0.0, 1.0).truth(column, present)
+    if sizes.max(initial=0.0) > LARGEST:
+        row = int(present[int(sizes.argmax())])
+        raise NonFinite("Expected counts of ordinary size in the target.", row=row)
+    chosen = column.values[present if rows is None else rows]
+    if not chosen.any():
+        raise TargetInvalid("Every count to learn from is 0: there is nothing to learn.")
+    return Counts(0.0, float(chosen.mean())), present
 
 
 def _fit_classes(column: Column, task: Literal["binary", "multiclass"]) -> tuple[Classes, Indices]:

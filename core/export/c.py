@@ -81,10 +81,13 @@ def _row(plan: Plan) -> Iterator[str]:
     for at, feature in enumerate(features):
         yield f"  {_type(feature)}column_{at}; /* {plain(feature['name'])}{_missing(feature)} */\n"
     yield "} sigmoid_row;\n\n"
-    labels = target.get("labels")
+    labels, several = target.get("labels"), target.get("columns", target.get("quantiles"))
+    count = len(several or labels or (1,))
     yield f"#define SIGMOID_COLUMNS {len(features)}\n"
-    yield f"#define SIGMOID_OUTPUTS {1 if labels is None else len(labels)}\n"
+    yield f"#define SIGMOID_OUTPUTS {count}\n"
     yield f"#define SIGMOID_IS_CLASSIFIER {int(labels is not None)}\n\n"
+    if several is not None:
+        yield _array("const char *const sigmoid_outputs", [f"  {quoted(name)}" for name in several])
     if labels is not None:
         names = [f"  {quoted(name)}" for name in target["names"]]
         yield _array("const char *const sigmoid_labels", names)
@@ -216,7 +219,9 @@ def _predict(plan: Plan, width: int, encoding: Sequence[str]) -> Iterator[str]:
     most = max(width, *(len(layer["biases"]) for layer in plan["layers"]))
     yield (
         "\n/* The class of a row, or 0 for a value; below 0 when a cell cannot be used.\n"
-        "   outputs: SIGMOID_OUTPUTS probabilities, or the value. */\n"
+        "   outputs: SIGMOID_OUTPUTS probabilities, or the value. Of several targets or\n"
+        "   quantiles a value each, or the probability of its second label, named by\n"
+        "   sigmoid_outputs. */\n"
         "static inline int sigmoid_predict(const sigmoid_row *row, double *outputs) {\n"
         f"  static float a[{most}], b[{most}];\n"
         "  int at = 0, unit, best = 0;\n  double x = 0.0, total = 0.0;\n"
@@ -241,10 +246,23 @@ def _predict(plan: Plan, width: int, encoding: Sequence[str]) -> Iterator[str]:
 
 def _answered(plan: Plan, source: str, outputs: int) -> Iterator[str]:
     target = plan["target"]
-    if "labels" not in target:
-        yield f"  x = {source}[0] * {_double(target['scale'])} + ({_double(target['mean'])});\n"
-        inverse = "copysign(expm1(fabs(x)), x)" if target["curve"] == "log1p" else "x"
-        yield f"  outputs[0] = {inverse};\n"
+    if "quantiles" in target:
+        yield (
+            f"  for (unit = 1; unit < {outputs}; unit++)\n"
+            f"    for (at = unit; at > 0 && {source}[at] < {source}[at - 1]; at--) {{\n"
+            f"      const float low = {source}[at];\n"
+            f"      {source}[at] = {source}[at - 1];\n"
+            f"      {source}[at - 1] = low;\n    }}\n"
+        )
+    if "labels" not in target and plan["link"] != "sigmoid":
+        parts = target.get("parts", [target] * outputs)
+        for at, part in enumerate(parts):
+            yield from _quantity(plan["link"], part, source, at)
+    elif "columns" in target:
+        yield (
+            f"  for (unit = 0; unit < {outputs}; unit++)\n"
+            f"    outputs[unit] = 0.5 + 0.5 * tanh(0.5 * {source}[unit]);\n"
+        )
     elif plan["link"] == "sigmoid":
         yield f"  outputs[1] = 0.5 + 0.5 * tanh(0.5 * {source}[0]);\n"
         yield "  outputs[0] = 1.0 - outputs[1];\n  best = outputs[1] > outputs[0];\n"
@@ -257,6 +275,15 @@ def _answered(plan: Plan, source: str, outputs: int) -> Iterator[str]:
             "    total += outputs[unit];\n  }\n"
             f"  for (unit = 0; unit < {outputs}; unit++) outputs[unit] /= total;\n"
         )
+
+
+def _quantity(link: str, part: dict[str, Any], source: str, at: int) -> Iterator[str]:
+    yield f"  x = {source}[{at}];\n"
+    if link == "exp":
+        yield "  x = exp(x < 30.0 ? x : 30.0);\n"
+    yield f"  x = x * {_double(part['scale'])} + ({_double(part['mean'])});\n"
+    inverse = "copysign(expm1(fabs(x)), x)" if part["curve"] == "log1p" else "x"
+    yield f"  outputs[{at}] = {inverse};\n"
 
 
 def _array(declaration: str, cells: Any) -> str:

@@ -85,6 +85,7 @@ def write_onnx(plan: Plan) -> bytes:
         doc_string="\n".join(title_lines(plan)),
     )
     facts = {"task": plan["task"], "labels": plan["target"].get("names", []),
+             "outputs": plan["target"].get("columns", plan["target"].get("quantiles", [])),
              "sha256": plan.get("sha256", "")}  # fmt: skip
     helper.set_model_props(model, {"sigmoid": json.dumps(facts, sort_keys=True)})
     onnx.checker.check_model(model, full_check=True)
@@ -109,17 +110,10 @@ def _answered(graph: Graph, plan: Plan, sums: str, columns: Sequence[str]) -> li
     from onnx import TensorProto, helper
 
     target = plan["target"]
+    if "columns" in target and plan["link"] == "sigmoid":
+        return _labels(graph, len(target["columns"]), sums, columns)
     if "labels" not in target:
-        value = graph.add("Cast", sums, to=TensorProto.DOUBLE)
-        value = graph.add("Mul", value, graph.constant(target["scale"], np.float64))
-        value = graph.add("Add", value, graph.constant(target["mean"], np.float64))
-        if target["curve"] == "log1p":
-            one = graph.constant(1.0, np.float64)
-            size = graph.add("Sub", graph.add("Exp", graph.add("Abs", value)), one)
-            value = graph.add("Mul", size, graph.add("Sign", value))
-        name = _output("value", columns)
-        graph.nodes.append(helper.make_node("Identity", [value], [name]))
-        return [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["rows", 1])]
+        return _values(graph, plan, sums, columns)
     if plan["link"] == "sigmoid":
         second = graph.add("Sigmoid", sums)
         first = graph.add("Sub", graph.constant(1.0, np.float32), second)
@@ -144,6 +138,55 @@ def _answered(graph: Graph, plan: Plan, sums: str, columns: Sequence[str]) -> li
     return [
         helper.make_tensor_value_info(names[0], kind, ["rows"]),
         helper.make_tensor_value_info(names[1], TensorProto.FLOAT, ["rows", len(labels)]),
+    ]
+
+
+def _values(graph: Graph, plan: Plan, sums: str, columns: Sequence[str]) -> list[Any]:
+    """One number, several or quantiles: `value`, `values` or `quantiles`, (rows, numbers)."""
+    from onnx import TensorProto, helper
+
+    target = plan["target"]
+    parts, name, width = target.get("parts", [target]), "value", 1
+    if "columns" in target:
+        name, width = "values", len(parts)
+    if "quantiles" in target:
+        name, width = "quantiles", len(target["quantiles"])
+        ordered = [f"{graph.prefix}ordered", f"{graph.prefix}places"]
+        count = graph.constant([width], np.int64)
+        graph.nodes.append(
+            helper.make_node("TopK", [sums, count], ordered, axis=1, largest=0, sorted=1)
+        )
+        sums = ordered[0]
+    value = graph.add("Cast", sums, to=TensorProto.DOUBLE)
+    if plan["link"] == "exp":
+        value = graph.add("Exp", graph.add("Min", value, graph.constant(30.0, np.float64)))
+    for operator, figure in (("Mul", "scale"), ("Add", "mean")):
+        numbers = graph.constant([[part[figure] for part in parts]], np.float64)
+        value = graph.add(operator, value, numbers)
+    if parts[0]["curve"] == "log1p":  # of one job's targets all or none
+        one = graph.constant(1.0, np.float64)
+        size = graph.add("Sub", graph.add("Exp", graph.add("Abs", value)), one)
+        value = graph.add("Mul", size, graph.add("Sign", value))
+    name = _output(name, columns)
+    graph.nodes.append(helper.make_node("Identity", [value], [name]))
+    return [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["rows", width])]
+
+
+def _labels(graph: Graph, count: int, sums: str, columns: Sequence[str]) -> list[Any]:
+    """Of several targets of two labels each the place of the label, 0 or 1, and the probability
+    of the second: both (rows, targets).
+    """
+    from onnx import TensorProto, helper
+
+    shares = graph.add("Sigmoid", sums)
+    half = graph.constant(0.5, np.float32)
+    places = graph.add("Cast", graph.add("Greater", shares, half), to=TensorProto.INT64)
+    names = _output("labels", columns), _output("probabilities", columns)
+    graph.nodes.append(helper.make_node("Identity", [places], [names[0]]))
+    graph.nodes.append(helper.make_node("Identity", [shares], [names[1]]))
+    return [
+        helper.make_tensor_value_info(names[0], TensorProto.INT64, ["rows", count]),
+        helper.make_tensor_value_info(names[1], TensorProto.FLOAT, ["rows", count]),
     ]
 
 

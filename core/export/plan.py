@@ -12,7 +12,8 @@ from core.levels import LevelFeature, LookupFeature
 from core.model import Model
 from core.network import Dense
 from core.numeric import NumberFeature
-from core.targets import Classes, Regression
+from core.several import Quantiles, Several
+from core.targets import Classes, Target
 
 FORMAT = "sigmoid-model"
 VERSION = 1
@@ -41,17 +42,21 @@ def plan_of(model: Model, title: dict[str, Any]) -> Plan:
 
 
 def _target(model: Model) -> dict[str, Any]:
-    target = model.target
+    target, named = model.target, {"name": model.target_name}
+    if isinstance(target, Several):
+        parts = [_part(part) for part in target.parts]
+        return {**named, "kind": target.kind, "columns": list(target.columns), "parts": parts}
+    if isinstance(target, Quantiles):
+        return {**named, **_part(target.of), "quantiles": list(target.keys)}
+    return {**named, **_part(target)}
+
+
+def _part(target: Target) -> dict[str, Any]:
     if isinstance(target, Classes):
-        return {"name": model.target_name, "kind": target.kind, "labels": list(target.labels),
-                "names": list(target.names)}  # fmt: skip
-    if type(target) is not Regression:
-        raise NotExportable("Models of several targets cannot be exported in this format.")
-    curve = getattr(target, "curve", None)
+        return {"kind": target.kind, "labels": list(target.labels), "names": list(target.names)}
     return {
-        "name": model.target_name,
         "kind": "number",
-        "curve": "identity" if curve is None else curve.name,
+        "curve": target.curve.name,
         "mean": target.mean,
         "scale": target.scale,
     }

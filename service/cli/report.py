@@ -123,10 +123,17 @@ def print_predictions(
 
 def answer(prediction: Json) -> tuple[str, str]:
     """The label and its probability, or the value alone."""
+    for name in ("values", "labels", "quantiles"):
+        if prediction.get(name) is not None:
+            return ", ".join(f"{key} {_short(one)}" for key, one in prediction[name].items()), ""
     if prediction.get("value") is not None:
         return f"{prediction['value']:.6g}", ""
     probability = max((prediction.get("probabilities") or {"": 0.0}).values())
     return str(prediction["label"]), f"{probability:.3f}"
+
+
+def _short(cell: object) -> str:
+    return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
 
 
 def figure(value: float) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from core.several import title
 from service.compatible.rows import said
 from service.jobs import checkpoints, store
 from service.jobs.network import LayerRequest
@@ -248,6 +249,7 @@ def _asked(body: FineTuningRequest) -> JobRequest:
 
 def _told(job: JobResponse) -> FineTuningJob:
     training, layers = job.training, job.network["layers"]
+    names = [job.target] if isinstance(job.target, str) else job.target
     used = {
         "n_epochs": training["epochs"],
         "batch_size": training["batch_size"],
@@ -272,7 +274,7 @@ def _told(job: JobResponse) -> FineTuningJob:
         method={"type": "supervised", "supervised": {"hyperparameters": used}},
         seed=job.seed,
         error=error,
-        metadata={TARGET: job.target, **job.tags},
+        metadata={TARGET: title(names), **job.tags},
     )
 
 

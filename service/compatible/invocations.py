@@ -191,7 +191,7 @@ def _rows(body: InvocationRequest) -> list[Any]:
 
 def _plain(row: dict[str, Any]) -> Any:
     """The answer alone."""
-    for name in ("label", "value", "labels", "values"):
+    for name in ("label", "value", "labels", "values", "quantiles"):
         if row.get(name) is not None:
             return row[name]
     return row

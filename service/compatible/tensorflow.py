@@ -3,6 +3,7 @@
 https://www.tensorflow.org/tfx/serving/api_rest: predict, status and metadata of models.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from core.model import Model as Network
+from core.several import Quantiles, Several
 from core.targets import Classes
 from service.compatible.rows import from_columns, from_list, predict_rows, said, shelved_for
 from service.kit import schemas
@@ -187,6 +189,20 @@ def show_metadata(request: Request, name: Name) -> MetadataResponse:
     )
 
 
+def _several_tensors(target: Several | Quantiles, tensor: Callable[..., Any]) -> dict[str, Any]:
+    """Of what `_by_row` lists: numbers or labels in the order of the targets, or of the levels."""
+    if isinstance(target, Quantiles):
+        return {"quantiles": tensor("DT_DOUBLE", target.outputs)}
+    if target.task == "regression":
+        return {"values": tensor("DT_DOUBLE", target.outputs)}
+    kinds = {part.kind for part in target.parts}
+    kind = _TYPES[kinds.pop()] if len(kinds) == 1 else "DT_VARIANT"
+    return {
+        "labels": tensor(kind, target.outputs),
+        "probabilities": tensor("DT_DOUBLE", target.outputs),
+    }
+
+
 _TYPES = {"number": "DT_DOUBLE", "category": "DT_STRING", "boolean": "DT_BOOL"}
 
 
@@ -197,6 +213,9 @@ def _tensors(network: Network) -> dict[str, Any]:
 
     features = network.signature()["features"]
     inputs = {feature["name"]: tensor(_TYPES[feature["type"]]) for feature in features}
+    target = network.target
+    if isinstance(target, Several | Quantiles):
+        return {"inputs": inputs, "outputs": _several_tensors(target, tensor)}
     outputs = {"value": tensor("DT_DOUBLE")}
     if isinstance(network.target, Classes):
         shares = tensor("DT_DOUBLE", len(network.target.labels))

@@ -82,7 +82,8 @@ def _tried(
         share = apart / np.maximum(np.where(np.isfinite(ours), np.abs(ours), 1.0), SMALLEST)
     odd = int((~np.isfinite(apart)).sum())
     labels = sum(
-        one.get("label") != other.get("label") for one, other in zip(found, told, strict=True)
+        any(one.get(name) != other.get(name) for name in ("label", "labels"))
+        for one, other in zip(found, told, strict=True)
     )
     return {
         "executed": True,
@@ -100,8 +101,9 @@ def _pairs(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[float, floa
     """The export's numbers beside the model's: of a name, for not every language keeps an order."""
     if "value" in other:
         return [(_number(one.get("value")), other["value"])]
-    shares = one.get("probabilities", {})
-    return [(_number(shares.get(name)), ours) for name, ours in other["probabilities"].items()]
+    numbers = next(name for name in ("probabilities", "values", "quantiles") if name in other)
+    shares = one.get(numbers, {})
+    return [(_number(shares.get(name)), ours) for name, ours in other[numbers].items()]
 
 
 def _number(told: Any) -> float:

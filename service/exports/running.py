@@ -132,9 +132,27 @@ def _answer(plan: Plan, label: int, outputs: list[float]) -> dict[str, Any]:
     if label < 0:  # refused: what stands in outputs is of no row
         outputs = [math.nan] * len(outputs)
     if "labels" not in target:
-        return {"value": outputs[0]}
+        return _named(plan, outputs)
     shares = dict(zip(target["names"], outputs, strict=True))
     return {"label": None if label < 0 else target["labels"][label], "probabilities": shares}
+
+
+def _named(plan: Plan, outputs: list[float], places: list[int] | None = None) -> dict[str, Any]:
+    """The numbers of one answer by name. places: of labels; else as the probabilities have it."""
+    target = plan["target"]
+    if "quantiles" in target:
+        return {"quantiles": dict(zip(target["quantiles"], outputs, strict=True))}
+    if "columns" not in target:
+        return {"value": outputs[0]}
+    columns, parts = target["columns"], target["parts"]
+    if plan["link"] != "sigmoid":
+        return {"values": dict(zip(columns, outputs, strict=True))}
+    chosen = [share > 0.5 for share in outputs] if places is None else places
+    labels = [part["labels"][place] for part, place in zip(parts, chosen, strict=True)]
+    return {
+        "labels": dict(zip(columns, labels, strict=True)),
+        "probabilities": dict(zip(columns, outputs, strict=True)),
+    }
 
 
 def _onnx(plan: Plan, content: bytes, rows: Rows) -> Answers:
@@ -154,7 +172,10 @@ def _onnx(plan: Plan, content: bytes, rows: Rows) -> Answers:
         outputs: Any = session.run(None, feed)
     first, *more = outputs
     if not more:
-        return [{"value": float(value)} for value in first[:, 0]]
+        return [_named(plan, row) for row in first.tolist()]
+    if "columns" in plan["target"]:
+        pairs = zip(more[0].tolist(), first.tolist(), strict=True)
+        return [_named(plan, shares, places) for shares, places in pairs]
     names = plan["target"]["names"]
     return [
         {"label": label, "probabilities": dict(zip(names, map(float, shares), strict=True))}

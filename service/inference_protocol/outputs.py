@@ -9,6 +9,7 @@ import orjson
 from numpy.typing import NDArray
 
 from core.model import Model, Prediction
+from core.several import Quantiles, Several
 from core.targets import Classes
 from service.inference_protocol.datatypes import to_bytes
 from service.inference_protocol.errors import refused
@@ -37,8 +38,12 @@ class Answer:
 
 
 def outputs_of(model: Model) -> tuple[Output, ...]:
-    """Label and probabilities for classes, else value."""
+    """Label and probabilities for classes, else value. Of several targets and of quantiles a
+    tensor each, named as columns of tables are.
+    """
     target = model.target
+    if isinstance(target, Several | Quantiles):
+        return _outputs_of_several(model, target)
     if not isinstance(target, Classes):
         return (Output("value", "FP64", None, lambda found: np.asarray(found.values)),)
     labels = target.labels
@@ -53,6 +58,23 @@ def outputs_of(model: Model) -> tuple[Output, ...]:
     return (
         Output("label", _LABELS[target.kind], None, label),
         Output("probabilities", "FP64", len(labels), lambda found: np.asarray(found.probabilities)),
+    )
+
+
+def _outputs_of_several(model: Model, target: Several | Quantiles) -> tuple[Output, ...]:
+    none = np.zeros((0, target.outputs))
+    chosen: Any = none.astype(np.int64) if target.task == "multilabel" else None
+
+    def reader(at: int, kind: str) -> Callable[[Prediction], Cells]:
+        def read(found: Prediction) -> Cells:
+            cells = model.tabled(found)[at].cells
+            return [str(cell) for cell in cells] if kind == "category" else cells
+
+        return read
+
+    return tuple(
+        Output(one.name, _LABELS.get(one.kind, "FP64"), None, reader(at, one.kind))
+        for at, one in enumerate(target.tabled(none, chosen))
     )
 
 

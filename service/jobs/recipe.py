@@ -12,6 +12,11 @@ _LATER = ("l1", "weight_decay", "max_norm", "clip_value", "clip_layer", "average
 _STOPPING = ("monitor", "patience", "min_delta", "start_epoch", "restore_best", "target")
 
 
+def target_names(spec: Mapping[str, Any]) -> list[str]:
+    """The columns to predict."""
+    return [spec["target"]] if isinstance(spec["target"], str) else list(spec["target"])
+
+
 def network(spec: Mapping[str, Any], inputs: int, outputs: int) -> Network:
     """The network of a resolved job, between inputs and outputs that its data gave."""
     asked = spec["network"]
@@ -48,4 +53,11 @@ def loss_options(asked: Mapping[str, Any] | None) -> dict[str, Any]:
     chosen = {name: value for name, value in (asked or {}).items() if value is not None}
     if "quantile" in chosen:
         chosen["quantiles"] = (chosen.pop("quantile"),)
+    elif "quantiles" in chosen:
+        chosen["quantiles"] = tuple(chosen["quantiles"])
     return chosen
+
+
+def quantiles_of(training: Mapping[str, Any]) -> tuple[float, ...]:
+    """The quantiles that answers have by level; none where one is asked for as a value."""
+    return tuple((training.get("loss_options") or {}).get("quantiles") or ())

@@ -6,20 +6,12 @@ from dataclasses import dataclass
 from core.losses import LOSSES
 from core.network import Layer, Network
 from core.optimizers import OPTIMIZERS
-from core.targets import infer_task
 from service.jobs import preprocessing
-from service.jobs.recipe import loss_options
+from service.jobs.aims import Aim, aim_of, refuse
 from service.jobs.schemas import JobRequest
 from service.kit.problems import FieldError, Problem, pointer
 from service.settings import Settings
 from service.tables import Dataset, Json
-
-MAX_CLASSES = 500
-LOSS_OF = {
-    "regression": "mse",
-    "binary": "binary_cross_entropy",
-    "multiclass": "categorical_cross_entropy",
-}
 
 
 @dataclass(frozen=True)
@@ -41,29 +33,24 @@ def resolve(
     Raises Problem job-invalid naming fields, or job-too-large with the estimate.
     """
     columns = {column["name"]: column for column in dataset.columns}
-    target = _target(request, columns)
+    aim = aim_of(request, columns, dataset.rows)
     warnings: list[Json] = []
-    features = _features(request, columns, dataset.rows, warnings)
+    features = _features(request, aim, columns, dataset.rows, warnings)
     wrong = preprocessing.faults(request.preprocessing, features, columns)
     if wrong:
         raise Problem("job-invalid", "Some choices do not fit their columns; see errors.", wrong)
-    rows = dataset.rows - target["missing"]
-    task = _task(request, target, rows)
-    if target["missing"]:
-        warnings.append(
-            _warning(
-                "target_missing",
-                f"{target['missing']} rows without a target are left out.",
-                request.target,
-            )
-        )
-    _check_weights(request, columns, features, task)
+    rows = dataset.rows - aim.missing
+    for name, column in zip(aim.names, aim.columns, strict=True):
+        if column["missing"]:
+            text = f"{column['missing']} rows without a target are left out."
+            warnings.append(_warning("target_missing", text, name))
+    _check_weights(request, aim, columns, features)
     if judge is not None:
-        _check_judge(judge, request, columns, features)
-    training_rows = _training_rows(request, columns, features, rows)
+        _check_judge(judge, request, aim, columns, features)
+    training_rows = _training_rows(request, aim, columns, features, rows)
     training = request.training.model_dump(mode="json")
-    training["loss"] = _loss(request, task)
-    _check_training(request, training["loss"])
+    training["loss"] = aim.loss
+    _check_training(request)
     training["batch_size"] = _batch_size(request, training_rows, warnings)
     training["max_seconds"] = min(
         training["max_seconds"] or settings.max_seconds, settings.max_seconds
@@ -73,12 +60,10 @@ def resolve(
     elif request.training.monitors_validation:
         training["early_stopping"] = None
     network = request.network.model_dump(mode="json")
-    _check_cost(
-        request, [columns[name] for name in features], target, task, training_rows, settings
-    )
+    _check_cost(request, aim, [columns[name] for name in features], training_rows, settings)
     spec = {
-        "target": request.target,
-        "task": task,
+        "target": aim.names[0] if len(aim.names) == 1 else list(aim.names),
+        "task": aim.task,
         "features": features,
         "weights_column": request.weights_column,
         "class_weight": request.class_weight,
@@ -87,7 +72,7 @@ def resolve(
         "training": training,
         "seed": secrets.randbits(32) if request.seed is None else request.seed,
     }
-    return Resolution(request.model or _model_name(request.target), spec, warnings)
+    return Resolution(request.model or _model_name(aim.title), spec, warnings)
 
 
 def _marker(request: JobRequest) -> str | None:
@@ -96,7 +81,7 @@ def _marker(request: JobRequest) -> str | None:
 
 
 def _training_rows(
-    request: JobRequest, columns: dict[str, Json], features: list[str], rows: int
+    request: JobRequest, aim: Aim, columns: dict[str, Json], features: list[str], rows: int
 ) -> int:
     """How many rows train, at most. Raises Problem where the validation does not fit."""
     validation = request.training.validation
@@ -106,105 +91,82 @@ def _training_rows(
         return max(1, rows - round(rows * validation.fraction))
     if validation.folds is not None and validation.folds > rows:
         detail = "There are fewer rows than folds."
-        raise _refuse("/training/validation/folds", detail, "too_few_rows")
+        raise refuse("/training/validation/folds", detail, "too_few_rows")
     if validation.column is not None:
-        _check_marker(validation.column, request, columns, features)
+        _check_marker(validation.column, aim, columns, features)
     return rows
 
 
 def _check_weights(
-    request: JobRequest, columns: dict[str, Json], features: list[str], task: str
+    request: JobRequest, aim: Aim, columns: dict[str, Json], features: list[str]
 ) -> None:
-    if request.class_weight is not None and task == "regression":
-        detail = "A target of numbers has no classes to weigh."
-        raise _refuse("/class_weight", detail, "task_mismatch")
+    if request.class_weight is not None and aim.task in ("regression", "multilabel"):
+        detail = "Only a single target of classes has classes to weigh."
+        raise refuse("/class_weight", detail, "task_mismatch")
     name = request.weights_column
     if name is None:
         return
     if name not in columns:
         detail = "The data set has no such column; GET it for its columns."
-        raise _refuse("/weights_column", detail, "unknown_column")
-    if name == request.target or name in features or name == _marker(request):
+        raise refuse("/weights_column", detail, "unknown_column")
+    if name in aim.names or name in features or name == _marker(request):
         detail = "This column has another part already."
-        raise _refuse("/weights_column", detail, "column_in_use")
+        raise refuse("/weights_column", detail, "column_in_use")
     column = columns[name]
     if column["type"] != "number" or column["missing"] or column["min"] < 0:
         detail = "Expected a column of numbers from 0, none of them missing."
-        raise _refuse("/weights_column", detail, "no_weights")
+        raise refuse("/weights_column", detail, "no_weights")
 
 
 def _check_judge(
-    judge: Dataset, request: JobRequest, columns: dict[str, Json], features: list[str]
+    judge: Dataset,
+    request: JobRequest,
+    aim: Aim,
+    columns: dict[str, Json],
+    features: list[str],
 ) -> None:
     path = "/training/validation/dataset"
     there = {column["name"]: column for column in judge.columns}
     weigher = [] if request.weights_column is None else [request.weights_column]
-    for name in [request.target, *features, *weigher]:
+    for name in [*aim.names, *features, *weigher]:
         if name not in there:
             detail = "That data set lacks columns of the job's; the target, features and weights."
-            raise _refuse(path, detail, "missing_column")
+            raise refuse(path, detail, "missing_column")
         kinds = {_broad(there[name]), _broad(columns[name])}
         if len(kinds) > 1 and there[name]["distinct"] != 0:
-            raise _refuse(path, "Its columns have other types than the job's.", "wrong_type")
-    if judge.rows == there[request.target]["missing"]:
-        raise _refuse(path, "No row of that data set has a target.", "too_few_rows")
+            raise refuse(path, "Its columns have other types than the job's.", "wrong_type")
+    if judge.rows == max(there[name]["missing"] for name in aim.names):
+        raise refuse(path, "No row of that data set has a target.", "too_few_rows")
 
 
 def _broad(column: Json) -> str:
     return "text" if column["type"] == "category" else str(column["type"])
 
 
-def _check_marker(
-    name: str, request: JobRequest, columns: dict[str, Json], features: list[str]
-) -> None:
+def _check_marker(name: str, aim: Aim, columns: dict[str, Json], features: list[str]) -> None:
     path = "/training/validation/column"
     if name not in columns:
         detail = "The data set has no such column; GET it for its columns."
-        raise _refuse(path, detail, "unknown_column")
-    if name == request.target or name in features:
-        raise _refuse(path, "The target or a feature cannot mark rows.", "column_in_use")
+        raise refuse(path, detail, "unknown_column")
+    if name in aim.names or name in features:
+        raise refuse(path, "The target or a feature cannot mark rows.", "column_in_use")
     if columns[name]["type"] == "text":
         detail = "Expected a column of booleans, of 0 and 1, or of `train` and `validation`."
-        raise _refuse(path, detail, "no_marker")
-
-
-def _refuse(path: str, detail: str, code: str) -> Problem:
-    return Problem("job-invalid", detail, [FieldError(path, detail, code)])
+        raise refuse(path, detail, "no_marker")
 
 
 def _warning(code: str, message: str, column: str | None = None) -> Json:
     return {"code": code, "message": message, "column": column}
 
 
-def _target(request: JobRequest, columns: dict[str, Json]) -> Json:
-    target = columns.get(request.target)
-    if target is None:
-        raise _refuse(
-            "/target", "The data set has no such column; GET it for its columns.", "unknown_column"
-        )
-    if target["type"] == "text":
-        raise _refuse(
-            "/target",
-            "This column is free text; a target has numbers or at most 500 levels.",
-            "not_a_target",
-        )
-    if target["distinct"] is not None and target["distinct"] < 2:
-        raise _refuse(
-            "/target",
-            "The target has one value only: there is nothing to learn.",
-            "constant_target",
-        )
-    return target
-
-
 def _features(
-    request: JobRequest, columns: dict[str, Json], rows: int, warnings: list[Json]
+    request: JobRequest, aim: Aim, columns: dict[str, Json], rows: int, warnings: list[Json]
 ) -> list[str]:
     if request.features is not None:
-        return _named_features(request, columns)
+        return _named_features(request, aim, columns)
     chosen = []
     for name, column in columns.items():
-        if name in (request.target, request.weights_column, _marker(request)):
+        if name in (*aim.names, request.weights_column, _marker(request)):
             continue
         reason = _unusable(request, column)
         if name not in request.preprocessing.columns:
@@ -214,17 +176,17 @@ def _features(
         else:
             warnings.append(_warning("column_left_out", f"Left out: {reason}.", name))
     if not chosen:
-        raise _refuse("/features", "No column besides the target can be a feature.", "no_features")
+        raise refuse("/features", "No column besides the target can be a feature.", "no_features")
     return chosen
 
 
-def _named_features(request: JobRequest, columns: dict[str, Json]) -> list[str]:
+def _named_features(request: JobRequest, aim: Aim, columns: dict[str, Json]) -> list[str]:
     errors = []
     assert request.features is not None
     for index, name in enumerate(request.features):
         if name not in columns:
             detail, code = "The data set has no such column.", "unknown_column"
-        elif name == request.target:
+        elif name in aim.names:
             detail, code = "The target cannot be a feature.", "target_as_feature"
         elif name in request.features[:index]:
             detail, code = "This column is named twice.", "duplicate"
@@ -253,62 +215,19 @@ def _unusable(request: JobRequest, column: Json) -> str | None:
     return None
 
 
-def _task(request: JobRequest, target: Json, rows: int) -> str:
-    inferred = infer_task(
-        kind=target["type"],
-        is_integer=bool(target.get("integer")),
-        distinct=target["distinct"] if target["distinct"] is not None else rows,
-        rows=rows,
-    )
-    task = inferred if request.task == "auto" else request.task
-    numeric = target["type"] == "number"
-    distinct = target["distinct"] if target["distinct"] is not None else rows
-    if task == "regression" and not numeric:
-        raise _refuse(
-            "/task", "Regression needs a target of numbers; this one has levels.", "task_mismatch"
-        )
-    if task == "binary" and distinct != 2:
-        raise _refuse("/task", "Binary needs a target with exactly two values.", "task_mismatch")
-    if task != "regression" and numeric and not target.get("integer"):
-        raise _refuse(
-            "/task", "Classes need a target of text, booleans or whole numbers.", "task_mismatch"
-        )
-    if task != "regression" and distinct > MAX_CLASSES:
-        raise _refuse(
-            "/task", f"The target has more than {MAX_CLASSES} classes.", "too_many_classes"
-        )
-    return task
-
-
-def _loss(request: JobRequest, task: str) -> str:
-    loss = request.training.loss
-    fitting = [name for name, entry in LOSSES.items() if entry.link == LOSSES[LOSS_OF[task]].link]
-    if loss == "auto":
-        return LOSS_OF[task]
-    if loss not in fitting:
-        detail = f"The task {task} is learned with {', '.join(fitting)} (or auto)."
-        raise _refuse("/training/loss", detail, "loss_mismatch")
-    return loss
-
-
-def _check_training(request: JobRequest, loss: str) -> None:
+def _check_training(request: JobRequest) -> None:
     """Raise Problem for choices that do not go together."""
     training, network = request.training, request.network
-    try:
-        LOSSES[loss].parameters(loss_options(training.loss_options.model_dump(exclude_none=True)))
-    except ValueError:
-        detail = f"The loss {loss} knows: {', '.join(LOSSES[loss].options) or 'no options'}."
-        raise _refuse("/training/loss_options", detail, "option_mismatch") from None
     for at, layer in enumerate(network.layers):
         if layer.alpha is not None and layer.activation not in ("leaky_relu", "elu"):
             detail = "This activation has no parameter; leave alpha out."
-            raise _refuse(pointer("network", "layers", at, "alpha"), detail, "option_mismatch")
+            raise refuse(pointer("network", "layers", at, "alpha"), detail, "option_mismatch")
     random = network.input_dropout or any(
         layer.dropout or layer.batch_norm for layer in network.layers
     )
     if random and OPTIMIZERS[training.optimizer.name].searches:
         detail = "This optimiser needs a loss without dropout and batch norm; choose adam."
-        raise _refuse("/training/optimizer/name", detail, "optimizer_mismatch")
+        raise refuse("/training/optimizer/name", detail, "optimizer_mismatch")
 
 
 def _batch_size(request: JobRequest, rows: int, warnings: list[Json]) -> int:
@@ -317,7 +236,7 @@ def _batch_size(request: JobRequest, rows: int, warnings: list[Json]) -> int:
     if OPTIMIZERS[request.training.optimizer.name].searches:
         if asked != "auto" and asked < rows:
             detail = "This optimiser takes all training rows at once; leave batch_size to auto."
-            raise _refuse("/training/batch_size", detail, "optimizer_mismatch")
+            raise refuse("/training/batch_size", detail, "optimizer_mismatch")
         return rows
     if asked == "auto":
         asked = 16 if rows < 1_000 else 32 if rows < 20_000 else 128 if rows < 200_000 else 256
@@ -329,22 +248,17 @@ def _batch_size(request: JobRequest, rows: int, warnings: list[Json]) -> int:
 
 
 def _check_cost(
-    request: JobRequest,
-    features: list[Json],
-    target: Json,
-    task: str,
-    rows: int,
-    settings: Settings,
+    request: JobRequest, aim: Aim, features: list[Json], rows: int, settings: Settings
 ) -> None:
     if rows < 2:
-        raise _refuse("/dataset", "Training needs at least two rows with a target.", "too_few_rows")
+        raise refuse("/dataset", "Training needs at least two rows with a target.", "too_few_rows")
     if request.training.epochs > settings.max_epochs:
-        raise _refuse("/training/epochs", f"At most {settings.max_epochs} epochs.", "too_large")
+        raise refuse("/training/epochs", f"At most {settings.max_epochs} epochs.", "too_large")
     network = Network(
         inputs=preprocessing.width(request.preprocessing, features),
         layers=tuple(Layer(**layer.model_dump()) for layer in request.network.layers),
-        outputs=target["distinct"] if task == "multiclass" else 1,
-        link=LOSSES[LOSS_OF[task]].link,
+        outputs=aim.outputs,
+        link=LOSSES[aim.loss].link,
     )
     if network.parameter_count > settings.max_parameters:
         detail = (

@@ -13,6 +13,8 @@ from service.jobs import checkpoints, log, store
 from service.jobs.schemas import (
     EXAMPLE,
     PREPARED,
+    QUANTILES,
+    SEVERAL,
     CheckpointResponse,
     CheckpointsResponse,
     EventResponse,
@@ -43,7 +45,9 @@ JobId = Annotated[str, Path(max_length=64, description="Identifier of a job.", e
     "",
     summary="Submit a training job",
     status_code=202,
-    openapi_extra=documented(JobRequest, penguins=EXAMPLE, prepared=PREPARED),
+    openapi_extra=documented(
+        JobRequest, penguins=EXAMPLE, prepared=PREPARED, several=SEVERAL, quantiles=QUANTILES
+    ),
     responses={
         200: {"model": JobResponse, "description": "With `Prefer: wait=N`: the job ended in time."},
         **answers(

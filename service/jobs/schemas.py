@@ -19,11 +19,12 @@ from service.kit.schemas import (
 )
 from service.models.schemas import Comparison, Intervals, Linear
 
-TaskName = Literal["regression", "binary", "multiclass"]
+TaskName = Literal["regression", "binary", "multiclass", "multilabel"]
 ClassWeight = (
     Literal["balanced"] | Annotated[dict[ColumnName, Annotated[float, Field(gt=0, le=1e6)]],
                                     Field(min_length=1, max_length=500)]
 )  # fmt: skip
+MOST_TARGETS = 100
 Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
 
@@ -31,7 +32,12 @@ class JobRequest(Request):
     """A training job. Only `dataset` and `target` are required."""
 
     dataset: Annotated[Text, Field(max_length=64)]
-    target: ColumnName
+    target: (
+        ColumnName | Annotated[list[ColumnName], Field(min_length=1, max_length=MOST_TARGETS)]
+    ) = Field(
+        description="What to predict: a column, or several at once, which are then all numbers "
+        "or all have two values (multilabel)."
+    )
     model: ModelName | None = Field(
         None, description="Name to publish under; default: from the target."
     )
@@ -121,6 +127,11 @@ class JobResult(Response):
     per_class: JsonObject | None = Field(
         None, description="Precision, recall, F1 and rows (or their weight) of each class."
     )
+    per_output: JsonObject | None = Field(
+        None,
+        description="Of several targets: each one's metrics, baseline and linear. Of several "
+        "quantiles: each one's pinball loss, and the share of rows at or below it.",
+    )
     folds: JsonObject | None = Field(
         None,
         description="Of cross-validation: each fold's metrics, and over all their mean, deviation "
@@ -150,7 +161,7 @@ class JobResponse(Response):
     )
     state: State
     dataset: str
-    target: str
+    target: str | list[str]
     model: str
     task: TaskName
     features: list[str]
@@ -286,5 +297,37 @@ PREPARED: dict[str, Any] = {
         "columns": {"body_mass_g": {"scaling": "log1p"}, "sex": {"missing": "indicator"}},
     },
     "training": {"epochs": 50, "validation": {"folds": 5}},
+    "seed": 7,
+}
+
+SEVERAL: dict[str, Any] = {
+    "dataset": "ds_sample_penguins",
+    "target": ["bill_length_mm", "bill_depth_mm"],
+    "model": "bills",
+    "preprocessing": {"columns": {"body_mass_g": {"missing": "median"}}},
+    "training": {
+        "epochs": 100,
+        "loss": "huber",
+        "optimizer": {"name": "adamw", "learning_rate": 0.01},
+        "schedule": {"name": "one_cycle"},
+        "clip": 1.0,
+    },
+    "seed": 7,
+}
+
+QUANTILES: dict[str, Any] = {
+    "dataset": "ds_sample_penguins",
+    "target": "body_mass_g",
+    "model": "masses",
+    "network": {"layers": [{"units": 16, "activation": "tanh", "dropout": 0.1}]},
+    "training": {
+        "epochs": 100,
+        "loss": "quantile",
+        "loss_options": {"quantiles": [0.1, 0.5, 0.9]},
+        "optimizer": {"name": "nadam", "learning_rate": 0.01},
+        "schedule": {"name": "cosine", "warmup": 2},
+        "l2": 1e-4,
+        "average": 0.99,
+    },
     "seed": 7,
 }

@@ -1,5 +1,6 @@
 """How the weights are found, as a caller asks for it."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -194,10 +195,25 @@ class LossOptionsRequest(Request):
 
     delta: float | None = Field(None, gt=0, le=1e6, description="huber: where it bends (1.0).")
     quantile: float | None = Field(None, gt=0, lt=1, description="quantile: which one (0.5).")
+    quantiles: list[Annotated[float, Field(gt=0, lt=1)]] | None = Field(
+        None,
+        min_length=1,
+        max_length=99,
+        description="quantile: several at once, predicted by level; instead of quantile.",
+    )
     label_smoothing: Beta | None = Field(None, description="Cross-entropies: how much (0).")
     gamma: float | None = Field(
         None, ge=0, le=10, description="Focal losses: how much less easy rows count (2.0)."
     )
+
+    @model_validator(mode="after")
+    def _quantiles_once(self) -> Self:
+        if self.quantiles is not None:
+            if self.quantile is not None:
+                raise ValueError("give either quantile or quantiles")
+            if any(low >= high for low, high in pairwise(self.quantiles)):
+                raise ValueError("quantiles increase, each named once")
+        return self
 
 
 class ValidationRequest(Request):

@@ -137,6 +137,12 @@ def _list(of: str) -> Json:
 def prediction(target: Json) -> Json:
     """What the model says to one row."""
     labels = target.get("labels")
+    if target.get("targets"):
+        return _several(target["targets"])
+    if target.get("quantiles"):
+        keys = [f"{level:g}" for level in target["quantiles"]]
+        number = {"type": "number", "description": f"Of {target['name']}, in its own units."}
+        return _object(quantiles=_object(**dict.fromkeys(keys, number)))
     if labels is None:
         number = {"type": "number", "description": f"{target['name']}, in its own units."}
         return {"type": "object", "properties": {"value": number}, "required": ["value"]}
@@ -154,3 +160,24 @@ def prediction(target: Json) -> Json:
         },
         "required": ["label", "probabilities"],
     }
+
+
+def _several(targets: list[Json]) -> Json:
+    names = [target["name"] for target in targets]
+    if targets[0].get("labels") is None:
+        number = {"type": "number", "description": "In the column's own units."}
+        return _object(values=_object(**dict.fromkeys(names, number)))
+    labels = {target["name"]: {"enum": list(target["labels"])} for target in targets}
+    share = {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "description": "Of the second of its labels.",
+    }
+    chances = _object(**dict.fromkeys(names, share))
+    return _object(labels=_object(**labels), probabilities=chances)
+
+
+def _object(**properties: Json) -> Json:
+    """An object that has all of these."""
+    return {"type": "object", "properties": properties, "required": list(properties)}

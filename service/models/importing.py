@@ -64,7 +64,7 @@ def read(content: bytes, settings: Settings) -> Model:
     signature = model.signature()
     try:
         columns = [one["name"] for one in signature["features"]]
-        _NAMES.validate_python([*columns, model.target_name])
+        _NAMES.validate_python([*columns, *_target_names(signature["target"])])
     except ValidationError:
         raise _refused("The name of a column is empty, too long or no text.") from None
     if len(columns) > settings.max_columns:
@@ -75,8 +75,13 @@ def read(content: bytes, settings: Settings) -> Model:
     return model
 
 
+def _target_names(target: Json) -> list[str]:
+    return [target["name"], *(one["name"] for one in target.get("targets", ()))]
+
+
 def _words(signature: Json) -> list[Any]:
-    words = list(signature["target"].get("labels") or ())
+    target = signature["target"]
+    words = [label for one in target.get("targets", [target]) for label in one.get("labels") or ()]
     for feature in signature["features"]:
         words += feature.get("levels") or ()
     return words

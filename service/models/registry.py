@@ -7,10 +7,12 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from core.several import title
 from service.jobs import queue
 from service.jobs.log import now
 from service.jobs.messages import Trained
 from service.jobs.queue import Lease
+from service.jobs.recipe import target_names
 from service.jobs.states import State
 from service.tables import Json, Model, ModelVersion, RegistryClock
 
@@ -21,7 +23,7 @@ class LeaseLost(Exception):
 
 # Of an evaluation, for everybody.
 APPRAISED = ("intervals", "linear", "better_than_linear")
-DETAILED = ("train_metrics", "per_class", "folds")  # for the job's owner
+DETAILED = ("train_metrics", "per_class", "per_output", "folds")  # for the job's owner
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def publish(session: Session, lease: Lease, trained: Trained, file: StoredFile) 
     facts = Facts(
         job_id=lease.job_id,
         task=trained.task,
-        target=lease.spec["target"],
+        target=title(target_names(lease.spec)),
         signature=trained.signature,
         metrics=trained.metrics,
         baseline=trained.baseline,

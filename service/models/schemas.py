@@ -26,9 +26,15 @@ class TargetDescription(Response):
     """What the model gives."""
 
     name: str
-    type: Literal["number", "category", "boolean"]
+    type: Literal["number", "category", "boolean", "several"]
     labels: list[Any] | None = Field(
         None, description="Classes, in the order of the probabilities."
+    )
+    targets: list["TargetDescription"] | None = Field(
+        None, description="Of several targets each, in the order of the columns of answers."
+    )
+    quantiles: list[float] | None = Field(
+        None, description="Of several quantiles their levels, lowest first."
     )
 
 

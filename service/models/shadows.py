@@ -20,7 +20,8 @@ from sqlalchemy import text
 
 from core.errors import DataError
 from core.model import Model, Prediction
-from core.targets import Classes, Regression, Target
+from core.several import AnyTarget, Quantiles, Several
+from core.targets import Classes, Regression
 from service.jobs.log import now
 from service.kit.database import Database
 from service.kit.problems import Problem
@@ -199,19 +200,52 @@ def compare(given: Model, shadow: Model, rows: Sequence[Any], answers: Sequence[
     Raises DataError for rows that the shadow cannot read.
     """
     sums = Sums()
-    if isinstance(given.target, Regression) != isinstance(shadow.target, Regression):
+    if not _alike(given.target, shadow.target):
         return Sums(failed=len(rows))
     for first in range(0, len(rows), TOGETHER):
         part = slice(first, first + TOGETHER)
         time.sleep(0)  # between two stretches the event loop may have the interpreter
         found = shadow.predict_records(rows[part])
-        if isinstance(given.target, Regression):
+        if isinstance(given.target, Several | Quantiles):
+            agreed, difference = _several(given, shadow, found, answers[part])
+        elif isinstance(given.target, Regression):
             difference = _values(found, answers[part])
             agreed = np.abs(difference) <= CLOSE * given.target.scale
         else:
             agreed, difference = _classes(given.target, shadow.target, found, answers[part])
         add(sums, _summed(agreed, difference))
     return sums
+
+
+def _alike(given: AnyTarget, shadow: AnyTarget) -> bool:
+    """Whether answers of both can be compared at all."""
+    if isinstance(given, Classes):
+        return isinstance(shadow, Classes)
+    if isinstance(given, Several) and isinstance(shadow, Several):
+        return given.columns == shadow.columns and given.task == shadow.task
+    if isinstance(given, Quantiles) and isinstance(shadow, Quantiles):
+        return given.levels == shadow.levels
+    return isinstance(given, Regression) and isinstance(shadow, Regression)
+
+
+def _several(
+    given: Model, shadow: Model, found: Prediction, answers: Sequence[Answer]
+) -> tuple[NDArray[np.bool_], Floats]:
+    """Whether every answer of a row is the same, and the mean difference: of numbers in units of
+    their scales, of labels in the probability of the second one.
+    """
+    target, theirs = given.target, shadow.listed(found)
+    name = "probabilities" if target.task == "multilabel" else "values"
+    name = "quantiles" if isinstance(target, Quantiles) else name
+    both = [np.array([list(one[name].values()) for one in side]) for side in (theirs, answers)]
+    if isinstance(target, Several) and target.task == "multilabel":
+        agreed = np.array([one["labels"] == other["labels"]
+                           for one, other in zip(theirs, answers, strict=True)])  # fmt: skip
+        return agreed, (both[0] - both[1]).mean(axis=1)
+    assert isinstance(target, Several | Quantiles)
+    scales = target.scales if isinstance(target, Several) else np.array([target.of.scale])
+    apart = (both[0] - both[1]) / scales
+    return (np.abs(apart) <= CLOSE).all(axis=1), apart.mean(axis=1)
 
 
 def _summed(agreed: NDArray[np.bool_], difference: Floats) -> Sums:
@@ -231,7 +265,7 @@ def _values(found: Prediction, answers: Sequence[Answer]) -> Floats:
 
 
 def _classes(
-    given: Target, shadow: Target, found: Prediction, answers: Sequence[Answer]
+    given: AnyTarget, shadow: AnyTarget, found: Prediction, answers: Sequence[Answer]
 ) -> tuple[NDArray[np.bool_], Floats]:
     """Whether labels are the same, and the difference in the probability of the label given."""
     assert isinstance(given, Classes)

@@ -22,7 +22,7 @@ def snippets(base: str, name: str, number: int, signature: Json) -> list[Snippet
     """One a language. base: the service's address, without a slash at its end."""
     url = f"{base}/v1/models/{name}/versions/{number}/predict"
     row = example(signature)
-    answer = "label" if signature["target"].get("labels") else "value"
+    answer = _answer(signature["target"])
     return [
         Snippet("curl", "Shell", "curl", _curl(url, row)),
         Snippet("python", "Python", "Python 3, nothing to install", _python(url, row, answer)),
@@ -34,6 +34,15 @@ def snippets(base: str, name: str, number: int, signature: Json) -> list[Snippet
             _oip(base, name, number, signature, row),
         ),
     ]
+
+
+def _answer(target: Json) -> str:
+    """What a prediction calls its answer."""
+    if target.get("targets"):
+        return "labels" if target["targets"][0].get("labels") else "values"
+    if target.get("quantiles"):
+        return "quantiles"
+    return "label" if target.get("labels") else "value"
 
 
 def _curl(url: str, row: Json) -> str:

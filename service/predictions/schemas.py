@@ -23,7 +23,7 @@ class PredictRequest(Request):
         ge=0,
         le=1,
         description="The second label is predicted from this probability on, the first below; "
-        "otherwise the likelier of them. For models with two classes.",
+        "otherwise the likelier of them. For models with two classes, and for multilabel.",
     )
     coverage: float | None = Field(
         None,
@@ -40,7 +40,9 @@ class PredictRequest(Request):
 
 class Prediction(Response):
     """`label` and `probabilities` for classes, `value` for numbers; with `coverage` a `set` of
-    labels, or an `interval` whose ends are null where nothing bounds them.
+    labels, or an `interval` whose ends are null where nothing bounds them. Of several targets
+    `values`, or `labels` and the `probabilities` of the second of each one's labels, by target;
+    with `coverage` `intervals` or `sets`. Of several quantiles `quantiles` by level.
     """
 
     label: Any = None
@@ -48,6 +50,11 @@ class Prediction(Response):
     value: float | None = None
     set: list[Any] | None = None
     interval: tuple[float | None, float | None] | None = None
+    values: dict[str, float] | None = None
+    labels: dict[str, Any] | None = None
+    intervals: dict[str, tuple[float | None, float | None]] | None = None
+    sets: dict[str, list[Any]] | None = None
+    quantiles: dict[str, float] | None = None
 
 
 class PredictWarning(Response):

@@ -62,7 +62,10 @@ def predict_table(
 def _decided(prediction: Prediction, threshold: float | None) -> Prediction:
     if threshold is None or prediction.probabilities is None:
         return prediction
-    labels = (prediction.probabilities[:, 1] >= threshold).astype(np.int64)
+    shares, labels = prediction.probabilities, prediction.labels
+    several = labels is not None and labels.ndim > 1
+    second = shares if several else shares[:, 1]
+    labels = (second >= threshold).astype(np.int64)
     return replace(prediction, labels=labels)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -13,7 +14,8 @@ import pyarrow.ipc as pa_ipc
 import pyarrow.parquet as pq
 
 from core.model import Model, Prediction
-from core.targets import Target
+from core.several import Answers, AnyTarget
+from core.targets import Classes, Regression
 
 Format = Literal["csv", "ndjson", "arrow", "parquet"]
 _ARROW = {"category": pa.string(), "number": pa.int64(), "boolean": pa.bool_()}
@@ -49,33 +51,48 @@ class _Lines:
 
 
 class _Columns:
-    """`value`; or `label`, and `probability_<class>` for each class."""
+    """`value`; or `label`, and `probability_<class>` for each class. Of several targets a column
+    each by its name, and `probability_<name>` of labels; of quantiles `quantile_<level>`.
+    """
 
     def __init__(self, path: Path, model: Model, start: Callable[[Path, pa.Schema], Any]) -> None:
-        self._target = model.target
+        self._model = model
         self._schema = schema_of(model.target)
         self._writer: _Tabular = start(path, self._schema)
 
     def write(self, prediction: Prediction) -> None:
         """Add rows."""
-        self._writer.write_batch(_batch(prediction, self._target, self._schema))
+        self._writer.write_batch(_batch(prediction, self._model, self._schema))
 
     def close(self) -> None:
         """End the file."""
         self._writer.close()
 
 
-def schema_of(target: Target) -> pa.Schema:
+def schema_of(target: AnyTarget) -> pa.Schema:
     """The columns of predictions of this target."""
-    if target.labels is None:
+    if isinstance(target, Regression):
         return pa.schema([("value", pa.float64())])
+    if not isinstance(target, Classes):
+        none = np.zeros((0, target.outputs))
+        chosen: Any = none.astype(np.int64) if target.task == "multilabel" else None
+        columns = target.tabled(none, chosen)
+        return pa.schema([(one.name, _type(one)) for one in columns])
     chances = [(f"probability_{name}", pa.float64()) for name in target.names]
     return pa.schema([("label", _ARROW[target.kind]), *chances])
 
 
-def _batch(prediction: Prediction, target: Target, schema: pa.Schema) -> pa.RecordBatch:
-    if target.labels is None:
+def _type(column: Answers) -> pa.DataType:
+    return pa.float64() if column.kind == "value" else _ARROW[column.kind]
+
+
+def _batch(prediction: Prediction, model: Model, schema: pa.Schema) -> pa.RecordBatch:
+    target = model.target
+    if isinstance(target, Regression):
         return pa.record_batch([pa.array(prediction.values)], schema=schema)
+    if not isinstance(target, Classes):
+        columns = [pa.array(one.cells, _type(one)) for one in model.tabled(prediction)]
+        return pa.record_batch(columns, schema=schema)
     assert prediction.probabilities is not None
     labels = pa.array(target.labels, schema.field("label").type).take(pa.array(prediction.labels))
     chances = [pa.array(column) for column in prediction.probabilities.T.copy()]

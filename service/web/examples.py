@@ -27,10 +27,11 @@ def with_real_ids(document: dict[str, Any], database: Database) -> dict[str, Any
 
 
 def _name_dataset(document: dict[str, Any], newest: dict[str, str]) -> None:
-    """The example job trains on the sample, whatever identifier it got here."""
+    """The example jobs train on the sample, whatever identifier it got here."""
     body = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]
     if "penguins" in newest:
-        body["examples"]["penguins"]["value"]["dataset"] = newest["penguins"]
+        for example in body["examples"].values():
+            example["value"]["dataset"] = newest["penguins"]
 
 
 def _newest(session: Session) -> dict[str, str]:

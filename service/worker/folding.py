@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.appraisal import Answered
-from core.metrics import evaluate
+from core.appraisal import Answered, judged
 from core.splits import Split
 from core.training import Fit, Recipe
 from core.validation import summary
@@ -56,9 +55,9 @@ def cross_validate(data: Data, splits: Sequence[Split], go_on: Callable[[], bool
     for parts in splits:
         prepared = prepare(data, parts)
         fit = _run(prepared, recipe(data.spec), go_on)
-        judged = prepared.judged(fit.theta)
-        results.append(evaluate(data.spec["task"], judged.truth, judged.output, judged.weights))
-        answers.append(judged)
+        answered = prepared.judged(fit.theta)
+        results.append(judged(prepared.target, answered))
+        answers.append(answered)
         lines.append(prepared.linear())
         epochs.append(max(1, fit.best_epoch))
     sizes = [len(parts.validation) for parts in splits]

@@ -13,28 +13,30 @@ from core.columns import Column, Indices, Numeric, Table, row_count
 from core.errors import DataError
 from core.network import Floats, Network
 from core.preprocessing import Preprocessor
+from core.several import AnyTarget, encoded, fit_targets, truth_of
 from core.splits import Split, marked, split
-from core.targets import Classes, Regression, Target, fit_target
+from core.targets import Classes
 from core.training import Fit, Recipe
 from core.validation import folds
 from core.weights import Weights, class_weights, combined, sample_weights, some_weight
 from service.datasets.reading import read_table
-from service.jobs.recipe import network
+from service.jobs.recipe import network, quantiles_of, target_names
 
 Spec = Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """A job's table: its features, its target, and the rows that have one.
+    """A job's table: its features, the columns of its target, and the rows that have it whole.
 
-    classes: of the rows present; None for a quantity. weights: of all rows, NaN where there is
+    classes: of the rows present, to be as frequent in all parts: of several labels the
+    combinations of them; None for quantities. weights: of all rows, NaN where there is
     no target; None for 1 each. judges: another table whose rows judge, where there is one.
     """
 
     spec: Spec
     table: Table
-    target: Column
+    targets: tuple[Column, ...]
     present: Indices
     classes: NDArray[np.int64] | None
     weights: Weights = None
@@ -65,21 +67,52 @@ def load(spec: Spec, path: Path, judging: Path) -> Data:
     Raises DataError where the target does not fit.
     """
     validation = spec["training"]["validation"] or {}
-    table, column = _read(spec, path, validation.get("column"))
-    name = spec["target"]
-    target, present = fit_target(column, spec["task"], name=name)
-    classes = None if isinstance(target, Regression) else target.truth(column, present)
-    weights = _weights(spec, table, present, row_count(column))
+    table, columns = _read(spec, path, validation.get("column"))
+    target, present = _fitted(spec, columns, None)
+    classes = _strata(target, truth_of(target, columns, present))
+    weights = _weights(spec, table, present, row_count(columns[0]))
     judges = _judges(spec, judging) if "dataset" in validation else None
-    return Data(spec, table, column, present, classes, weights, judges)
+    return Data(spec, table, columns, present, classes, weights, judges)
 
 
-def _read(spec: Spec, path: Path, marker: str | None) -> tuple[dict[str, Column], Column]:
-    """The features, with the columns that mark and weigh rows; and the target."""
+def _fitted(
+    spec: Spec, columns: tuple[Column, ...], rows: Indices | None
+) -> tuple[AnyTarget, Indices]:
+    """The target as the job wants it, scaled by some rows, and the rows that have it."""
+    training = spec["training"]
+    return fit_targets(
+        columns,
+        target_names(spec),
+        spec["task"],
+        rows=rows,
+        scaling=spec["preprocessing"].get("target_scaling", "standardize"),
+        counts=training["loss"] == "poisson",
+        quantiles=quantiles_of(training),
+    )
+
+
+def _strata(target: AnyTarget, truth: NDArray[Any]) -> NDArray[np.int64] | None:
+    """What is to be as frequent in all parts: the class, or a combination of labels that at least
+    two rows have; None for quantities.
+    """
+    if target.task == "regression":
+        return None
+    if truth.ndim == 1:
+        return truth.astype(np.int64)
+    _, codes, counts = np.unique(truth, axis=0, return_inverse=True, return_counts=True)
+    codes = codes.reshape(len(truth))
+    return np.where(counts[codes] > 1, codes, -1).astype(np.int64)
+
+
+def _read(
+    spec: Spec, path: Path, marker: str | None
+) -> tuple[dict[str, Column], tuple[Column, ...]]:
+    """The features, with the columns that mark and weigh rows; and those of the target."""
+    names = target_names(spec)
     others = [one for one in (marker, spec.get("weights_column")) if one is not None]
-    wanted = dict.fromkeys([*spec["features"], spec["target"], *others])
+    wanted = dict.fromkeys([*spec["features"], *names, *others])
     table = dict(read_table(path, list(wanted)))
-    return table, table.pop(spec["target"])
+    return table, tuple(table.pop(name) for name in names)
 
 
 def _weights(spec: Spec, table: Table, present: Indices, rows: int) -> Weights:
@@ -97,10 +130,12 @@ def _judges(spec: Spec, path: Path) -> Data:
     """
     if not path.exists():
         raise DataError("The data set whose rows are to judge is not here; upload it again.")
-    table, column = _read(spec, path, None)
-    has = ~np.isnan(column.values) if isinstance(column, Numeric) else column.codes >= 0
+    table, columns = _read(spec, path, None)
+    has = np.ones(row_count(columns[0]), bool)
+    for column in columns:
+        has &= ~np.isnan(column.values) if isinstance(column, Numeric) else column.codes >= 0
     present = np.flatnonzero(has).astype(np.int64)
-    return Data(spec, table, column, present, None, _weights(spec, table, present, len(has)))
+    return Data(spec, table, columns, present, None, _weights(spec, table, present, len(has)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +147,7 @@ class Prepared:
     class counts too. None for 1 each.
     """
 
-    target: Target
+    target: AnyTarget
     preprocessor: Preprocessor
     network: Network
     x: Floats
@@ -161,20 +196,15 @@ class Prepared:
 
 def prepare(data: Data, parts: Split) -> Prepared:
     """Learn target and preprocessing from the rows that train. Raises DataError."""
-    spec, column, judging = data.spec, data.target, data.judges or data
-    choices = dict(spec["preprocessing"])
-    target, _ = fit_target(
-        column,
-        spec["task"],
-        rows=parts.train,
-        name=spec["target"],
-        scaling=choices.pop("target_scaling", "standardize"),
-    )
+    spec, columns, judging = data.spec, data.targets, data.judges or data
+    choices = {key: value for key, value in spec["preprocessing"].items()
+               if key != "target_scaling"}  # fmt: skip
+    target, _ = _fitted(spec, columns, parts.train)
     preprocessor = Preprocessor.fit(data.table, spec["features"], rows=parts.train, **choices)
     x, _ = preprocessor.transform(data.table, parts.train)
     xv, _ = preprocessor.transform(judging.table, parts.validation)
-    truth: NDArray[Any] = target.truth(column, parts.train)
-    truth_v: NDArray[Any] = target.truth(judging.target, parts.validation)
+    truth = truth_of(target, columns, parts.train)
+    truth_v = truth_of(target, judging.targets, parts.validation)
     weights, weights_v = data.weights_of(parts.train), judging.weights_of(parts.validation)
     classes = None
     if isinstance(target, Classes) and spec.get("class_weight") is not None:
@@ -184,9 +214,9 @@ def prepare(data: Data, parts: Split) -> Prepared:
         preprocessor=preprocessor,
         network=network(spec, preprocessor.width, target.outputs),
         x=x,
-        y=target.encode(column, parts.train),
+        y=encoded(target, columns, parts.train),
         xv=xv,
-        yv=target.encode(judging.target, parts.validation),
+        yv=encoded(target, judging.targets, parts.validation),
         truth=truth,
         truth_v=truth_v,
         weights=weights,

@@ -14,6 +14,7 @@ from core.errors import DataError
 from core.evidence import evidence
 from core.files import dump
 from core.model import Model
+from core.several import title
 from core.splits import Split
 from core.training import Fit
 from service.jobs.messages import (
@@ -25,7 +26,7 @@ from service.jobs.messages import (
     decode_assignment,
     encode,
 )
-from service.jobs.recipe import recipe
+from service.jobs.recipe import recipe, target_names
 from service.worker import confinement
 from service.worker.course import Course
 from service.worker.doctor import attend
@@ -119,12 +120,16 @@ def _trained(
     unseen = judged_by != "training"
     model = Model(
         task=spec["task"],
-        target_name=spec["target"],
+        target_name=title(target_names(spec)),
         preprocessor=prepared.preprocessor,
         network=prepared.network,
         theta=fit.theta,
         target=target,
-        calibration=calibrate(spec["task"], judged.truth, judged.output) if unseen else None,
+        calibration=(
+            calibrate(target.measure, judged.truth, judged.output, judged.weights)
+            if unseen
+            else None
+        ),
         metadata={"lineage": lineage(assignment)},
     )
     stop_reason = fit.stop_reason or "time_budget"
@@ -136,7 +141,7 @@ def _trained(
         signature=model.signature(),
         lineage={**lineage(assignment), "environment": ENVIRONMENT},
         evaluation={
-            **evidence(spec["task"], judged.truth, judged.output, target.names),
+            **evidence(target.measure, judged.truth, judged.output, target.names),
             **appraisal,
             "judged_by": judged_by,
             "training_rows": len(prepared.x),

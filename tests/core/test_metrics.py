@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from core.metrics import confusion, evaluate, per_class, quantile_loss
+from core.metrics import confusion, evaluate, per_class
+from core.quantities import quantile_loss
 
 
 def classification(classes, rows, seed=0):

@@ -147,12 +147,33 @@ function forward(inputs) {
 	return x;
 }
 
+const named = (names, give) => Object.fromEntries(names.map((name, at) => [name, give(name, at)]));
+
+function quantity(z, part) {
+	const answered = PLAN.link === "exp" ? Math.exp(Math.min(z, 30)) : z;
+	const value = answered * part.scale + part.mean;
+	return part.curve === "log1p" ? Math.sign(value) * Math.expm1(Math.abs(value)) : value;
+}
+
+function answers(sums, { columns, parts }) {
+	if (PLAN.link !== "sigmoid") {
+		return { values: named(columns, (_, at) => quantity(sums[at], parts[at])) };
+	}
+	const shares = Array.from(sums, (z) => 0.5 + 0.5 * Math.tanh(0.5 * z));
+	return {
+		labels: named(columns, (_, at) => parts[at].labels[shares[at] > 0.5 ? 1 : 0]),
+		probabilities: named(columns, (_, at) => shares[at]),
+	};
+}
+
 function answer(sums) {
 	const { target } = PLAN;
-	if (!target.labels) {
-		const value = sums[0] * target.scale + target.mean;
-		return { value: target.curve === "log1p" ? Math.sign(value) * Math.expm1(Math.abs(value)) : value };
+	if (target.columns) return answers(sums, target);
+	if (target.quantiles) {
+		const ordered = Float64Array.from(sums).sort();
+		return { quantiles: named(target.quantiles, (_, at) => quantity(ordered[at], target)) };
 	}
+	if (!target.labels) return { value: quantity(sums[0], target) };
 	let shares;
 	if (PLAN.link === "sigmoid") {
 		const second = 0.5 + 0.5 * Math.tanh(0.5 * sums[0]);
@@ -174,6 +195,7 @@ function answer(sums) {
  * @param {Array<Object<string, number|string|boolean|null>|Array<number|string|boolean|null>>} rows
  *   by column name, or as lists in the order of the columns; null is missing
  * @returns {Array<{value: number}|{label: string|number|boolean, probabilities: Object<string, number>}>}
+ *   of several targets {values} or {labels, probabilities} by column, of quantiles {quantiles}
  * @throws {RangeError} naming the column that is wrong
  */
 export function predict(rows) {

@@ -224,13 +224,34 @@ def forward_one(x, known):
     return x
 
 
+def quantity(z, part):
+    if PLAN["link"] == "exp":
+        z = math.exp(min(z, 30.0))
+    value = z * part["scale"] + part["mean"]
+    if part["curve"] == "log1p":
+        value = math.copysign(math.expm1(abs(value)), value)
+    return value
+
+
+def answers(sums, target):
+    columns, parts = target["columns"], target["parts"]
+    if PLAN["link"] != "sigmoid":
+        values = [quantity(z, part) for z, part in zip(sums, parts)]
+        return {"values": dict(zip(columns, values))}
+    shares = [0.5 + 0.5 * math.tanh(0.5 * z) for z in sums]
+    labels = [part["labels"][share > 0.5] for share, part in zip(shares, parts)]
+    return {"labels": dict(zip(columns, labels)), "probabilities": dict(zip(columns, shares))}
+
+
 def answer(sums):
     target = PLAN["target"]
+    if "columns" in target:
+        return answers(sums, target)
+    if "quantiles" in target:
+        values = [quantity(z, target) for z in sorted(sums)]
+        return {"quantiles": dict(zip(target["quantiles"], values))}
     if target["kind"] == "number" and "labels" not in target:
-        value = sums[0] * target["scale"] + target["mean"]
-        if target["curve"] == "log1p":
-            value = math.copysign(math.expm1(abs(value)), value)
-        return {"value": value}
+        return {"value": quantity(sums[0], target)}
     if PLAN["link"] == "sigmoid":
         second = 0.5 + 0.5 * math.tanh(0.5 * sums[0])
         shares = [1.0 - second, second]
@@ -245,6 +266,8 @@ def answer(sums):
 
 def predict(rows):
     """An answer a row: {"label", "probabilities"} for classes, {"value"} for numbers.
+    Of several targets {"values"}, or {"labels", "probabilities"}, by column; of several quantiles
+    {"quantiles"} by level.
 
     Raises ValueError naming the column that is wrong.
     """

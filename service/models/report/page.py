@@ -164,7 +164,10 @@ def _network(card: Card) -> str:
         *((_layer(one), f"{one.get('units', 0):,}") for one in layers),
     ]
     labels = card.signature.target.labels
-    steps.append(("classes" if labels else "number", f"{len(labels) if labels else 1:,}"))
+    target = card.signature.target
+    several = labels or target.targets or target.quantiles or (1,)
+    word_for = "quantiles" if target.quantiles else "targets" if target.targets else "number"
+    steps.append(("classes" if labels else word_for, f"{len(several):,}"))
     chain = "".join(f"<li><b>{value}</b>{escape(name)}</li>" for name, value in steps)
     recipe = card.training.recipe
     optimizer = recipe.get("optimizer") or {}

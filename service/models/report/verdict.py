@@ -24,7 +24,7 @@ def sentence(card: Card) -> str:
                 f"{percent(accuracy.baseline)}"
             )
         return f"{what}: {good}{beside}."
-    if rmse is not None:
+    if rmse is not None and not card.signature.target.targets:
         beside = ""
         if rmse.baseline is not None:
             beside = f", where always saying the mean is off by {number(rmse.baseline)}"

@@ -20,6 +20,7 @@ from core.model import Model
 from core.network import Layer, Network
 from core.preprocessing import Preprocessor
 from core.scaling import SCALINGS
+from core.several import Quantiles, Several, fit_targets
 from core.targets import fit_target
 
 ROWS = 60
@@ -28,6 +29,7 @@ TEXTS = ("plain", "quote\"'", "back\\slash", "line\nbreak", "*/ ??/ //", "</scri
          "__proto__", "\u2028", "${x}", "%s %n", "'''")  # fmt: skip
 DATES = ("2000-02-29", "1999-12-31T23:59:59.5", "2024-03-01 06:30Z", "0001-01-01", "9999-12-31")
 TASKS = ("regression", "binary", "multiclass", "numbers", "flags")
+WIDER = ("several", "logarithms", "labels", "counts", "rates", "quantiles")
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node runs exported modules")
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc compiles exported headers")
 
@@ -60,15 +62,40 @@ def target_of(task, random):
     return Category((np.arange(ROWS) % classes).astype(np.int32), TEXTS[:classes]), task
 
 
+def fitted(task, random):
+    column, kind = target_of(task, random)
+    link = {"regression": "identity", "binary": "sigmoid"}.get(kind, "softmax")
+    return kind, fit_target(column, kind)[0], link
+
+
+def wider(task, random):
+    """Targets of several numbers a row, or with a link of their own."""
+    amounts = [Numeric(random.lognormal(at, 1, ROWS)) for at in range(3)]
+    names = ["__proto__", 'b "quoted"', "last"]
+    if task in ("several", "logarithms"):
+        scaling = "log1p" if task == "logarithms" else "minmax"
+        target, _ = fit_targets(amounts, names, "regression", scaling=scaling)
+        return "regression", target, "identity"
+    if task == "labels":
+        columns = [target_of(kind, random)[0] for kind in ("flags", "binary")]
+        columns.append(Numeric(random.permutation(np.arange(ROWS) % 2) + 3.0))
+        return "multilabel", fit_targets(columns, names, "multilabel")[0], "sigmoid"
+    if task in ("counts", "rates"):
+        columns = amounts[: 1 if task == "counts" else 3]
+        target, _ = fit_targets(columns, names[: len(columns)], "regression", counts=True)
+        return "regression", target, "exp"
+    levels = (0.05, 0.5, 0.9)
+    target, _ = fit_targets(amounts[:1], names[:1], "regression", quantiles=levels)
+    return "regression", target, "identity"
+
+
 def built(task="multiclass", activation="sigmoid", batch_norm=False, seed=0, dates=False, **choice):
     random = np.random.default_rng(seed)
     data = {name: column for name, column in table(seed).items() if dates or name != "when"}
-    column, kind = target_of(task, random)
-    target, _ = fit_target(column, kind)
+    kind, target, link = wider(task, random) if task in WIDER else fitted(task, random)
     columns = {"when": {"encoding": "date"}} if dates else None
     preprocessor = Preprocessor.fit(data, list(data), columns=columns, **choice)
     layers = (Layer(5, activation, batch_norm=batch_norm), Layer(4, activation))
-    link = {"regression": "identity", "binary": "sigmoid"}.get(kind, "softmax")
     network = Network(preprocessor.width, layers, target.outputs, link)
     theta = random.normal(0, 0.7, network.parameter_count).astype(np.float32)
     if batch_norm:
@@ -80,7 +107,7 @@ def cases():
     """One small model for everything that a registry has."""
     found = {f"{name} activation": {"activation": name, "seed": 1} for name in ACTIVATIONS}
     found |= {f"{name} scaling": {"scaling": name, "seed": 2} for name in SCALINGS}
-    found |= {f"{task} task": {"task": task, "seed": 3} for task in TASKS}
+    found |= {f"{task} task": {"task": task, "seed": 3} for task in (*TASKS, *WIDER)}
     found |= {f"{name} missing": {"missing": name, "seed": 4} for name in
               ("impute", "median", "indicator")}  # fmt: skip
     found |= {
@@ -121,6 +148,21 @@ def check(found, told, tolerance=2e-5):
     assert len(found) == len(told)
     for one, other in zip(found, told, strict=True):
         assert one.keys() == other.keys()
+        assert list(one) == list(other)
+        for name in {"values", "quantiles"} & other.keys():
+            assert one[name] == pytest.approx(other[name], rel=5 * tolerance, abs=tolerance)
+            assert list(one[name]) == list(other[name])
+        if "labels" in other:
+            assert one["probabilities"] == pytest.approx(other["probabilities"], abs=tolerance)
+            assert list(one["labels"]) == list(other["labels"])
+            sure = [key for key, share in other["probabilities"].items()
+                    if abs(share - 0.5) > tolerance]  # fmt: skip
+            assert [one["labels"][key] for key in sure] == [other["labels"][key] for key in sure]
+            assert list(map(type, one["labels"].values())) == list(
+                map(type, other["labels"].values())
+            )
+        if "value" not in other and "label" not in other:
+            continue
         if "value" in other:
             assert one["value"] == pytest.approx(other["value"], rel=tolerance, abs=tolerance)
             continue
@@ -173,7 +215,13 @@ def test_onnx_runtime_says_what_the_model_says(case):
     found = dict(
         zip([out.name for out in session.get_outputs()], session.run(None, feed), strict=True)
     )
-    if "value" in found:
+    if "labels" in found:
+        pairs = zip(found["probabilities"].tolist(), found["labels"].tolist(), strict=True)
+        listed = [named(model.target, shares, places) for shares, places in pairs]
+    elif "values" in found or "quantiles" in found:
+        numbers = found.get("values", found.get("quantiles"))
+        listed = [named(model.target, row) for row in numbers.tolist()]
+    elif "value" in found:
         listed = [{"value": float(value)} for value in found["value"][:, 0]]
     else:
         names = json.loads(session.get_modelmeta().custom_metadata_map["sigmoid"])["labels"]
@@ -182,6 +230,20 @@ def test_onnx_runtime_says_what_the_model_says(case):
             for label, shares in zip(found["label"].tolist(), found["probabilities"], strict=True)
         ]
     check(listed, expected(model, rows))
+
+
+def named(target, numbers, places=None):
+    """One answer as JSON has it, from a format's numbers in the order of the outputs."""
+    if isinstance(target, Quantiles):
+        return {"quantiles": dict(zip(target.keys, numbers, strict=True))}
+    if target.task == "regression":
+        return {"values": dict(zip(target.columns, numbers, strict=True))}
+    places = [share > 0.5 for share in numbers] if places is None else places
+    labels = [part.labels[place] for part, place in zip(target.parts, places, strict=True)]
+    return {
+        "labels": dict(zip(target.columns, labels, strict=True)),
+        "probabilities": dict(zip(target.columns, numbers, strict=True)),
+    }
 
 
 PYTHON = """
@@ -276,7 +338,9 @@ def test_the_c_header_says_what_the_model_says(tmp_path):
         lines = [line.split() for line in block.splitlines()]
         labels = model.target.labels
         listed = [
-            {"value": float(cells[1])} if labels is None
+            named(model.target, list(map(float, cells[1:])))
+            if isinstance(model.target, Several | Quantiles)
+            else {"value": float(cells[1])} if labels is None
             else {
                 "label": labels[int(cells[0])],
                 "probabilities": dict(zip(model.target.names, map(float, cells[1:]), strict=True)),

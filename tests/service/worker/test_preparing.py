@@ -11,7 +11,8 @@ SPEC = {
     "target": "y",
     "task": "regression",
     "features": ["x"],
-    "training": {"validation": {"dataset": "ds_elsewhere"}},
+    "preprocessing": {},
+    "training": {"loss": "mse", "validation": {"dataset": "ds_elsewhere"}},
     "seed": 1,
 }
 

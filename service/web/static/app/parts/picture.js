@@ -1,4 +1,4 @@
-// What a model of one or two numbers has learned, painted over its data.
+// What a model of one or two numbers learned, over its data.
 
 import { html, useEffect, useLayoutEffect, useRef, useSignal, useState } from "../reactive.js";
 import * as api from "../api.js";
@@ -7,9 +7,9 @@ import { ink, painted, series } from "../ink.js";
 const GRID = 56;
 const POINTS = 500;
 
-export function isDrawable({ task, signature: { features } }) {
+export function isDrawable({ task, signature: { features, target: its } }) {
 	const numbers = features.every((feature) => feature.type === "number" && feature.max > feature.min);
-	return numbers && (task === "regression" ? features.length === 1 : features.length === 2);
+	return numbers && !(its.targets || its.quantiles) && (task === "regression" ? features.length === 1 : features.length === 2);
 }
 
 export function Picture({ version, dataset, row, onPick }) {
@@ -64,7 +64,7 @@ async function load(version, dataset) {
 	return { axes, points, field, classes: labels.length };
 }
 
-/** Some hundred rows from all over the data set. */
+/** Some hundred rows from all over the data. */
 async function someRows(dataset) {
 	const pages = Math.min(POINTS / 100, Math.ceil(dataset.rows / 100));
 	const starts = Array.from({ length: pages }, (_, index) => Math.floor((index * dataset.rows) / pages));

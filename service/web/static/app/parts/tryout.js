@@ -106,11 +106,12 @@ function Answer({ answer, target, truth }) {
 	if (answer.error) return html`<${Failure} error=${answer.error} title="The model refused this row" />`;
 	const prediction = answer.value?.predictions[0];
 	if (!prediction) return html`<div class="answer" aria-busy="true"></div>`;
-	const chances = prediction.probabilities && Object.entries(prediction.probabilities);
-	const best = chances && Math.max(...chances.map(([, chance]) => chance));
+	const { value, label, probabilities, ...all } = prediction;
+	const chances = probabilities && Object.entries(probabilities);
+	const best = chances && Math.max(...Object.values(probabilities));
 	return html`<div class="answer" aria-live="polite">
 		<p class="quiet">${target.name}</p>
-		<p class="verdict" data-testid="prediction">${chances ? String(prediction.label) : number(prediction.value)}</p>
+		<p class="verdict" data-testid="prediction">${value === undefined ? String(label ?? JSON.stringify(all)) : number(value)}</p>
 		${chances && html`<ul class="chances">
 			${chances.map(([label, chance], index) => html`<li key=${label} class=${chance === best ? "first" : ""}>
 				<span class="cut">${label}</span>
