@@ -62,7 +62,7 @@ class Epoch:
     @classmethod
     def of_point(cls, number: int, point: Floats, layers: int, validated: bool) -> "Epoch":
         """From the numbers that the kernel reports: `core.measures` has their order."""
-        values = [float(value) for value in point]
+        values: list[float] = point.tolist()
         at = [5, 5 + layers, 5 + 2 * layers, 4 + 3 * layers, 3 + 4 * layers]
         return cls(
             epoch=number,

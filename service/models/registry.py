@@ -93,7 +93,6 @@ def advance(session: Session, *, deleting: bool = False) -> int:
     clock.generation += 1
     if deleting:
         clock.deleted = clock.generation
-    session.flush()
     return clock.generation
 
 
@@ -106,7 +105,6 @@ def next_version(session: Session, name: str, task: str) -> Model:
         session.add(model)
     model.last_number += 1
     model.latest_version, model.task, model.generation = model.last_number, task, generation
-    session.flush()
     return model
 
 
