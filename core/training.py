@@ -1,6 +1,5 @@
 """Fitting a network: a run that goes on by steps, reports epochs, and resumes anywhere."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -8,17 +7,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core import crew, kernels, measures, places, routines
+from core import crew, kernels, measures, places, routines, terms
 from core.epochs import Epoch, histograms, spread
 from core.initializers import initialize
 from core.layout import TRAINED, lay_out
 from core.losses import LOSSES
 from core.network import Floats, Layer, Network
-from core.optimizers import HYPER, MEMORY, OPTIMIZERS
+from core.optimizers import HYPER, OPTIMIZERS
 from core.parts import Given
 from core.recipe import Recipe
-from core.schedules import MEMORY as SCHEDULE_MEMORY
 from core.schedules import SCHEDULES
+from core.state import State
 
 __all__ = ["Epoch", "Fit", "Recipe", "StopReason", "batch_rows", "fit", "samples", "warm"]
 
@@ -34,12 +33,6 @@ _SHARED_PRODUCTS = 2_000_000  # multiplications of a forward pass, from which on
 _ROWS_A_PART = 256  # below this BLAS gets slower
 _MOST_PARTS = 8
 _POINTS = 256  # epochs a call of the kernel can report
-_MONITORS = {
-    "train_loss": (measures.TRAIN_LOSS, 1.0),
-    "validation_loss": (measures.VALIDATION_LOSS, 1.0),
-    "train_score": (measures.TRAIN_SCORE, -1.0),
-    "validation_score": (measures.VALIDATION_SCORE, -1.0),
-}
 
 
 class Fit:
@@ -87,25 +80,12 @@ class Fit:
         self._batch = batch_rows(recipe, rows)
         _check(network, recipe, rows, self._validated)
         self.steps_per_epoch = -(-rows // self._batch)
-        self._remember(theta)
-        if state is not None:
-            self._restore(state)
-        self._prepare(rows, kind)
-
-    def _remember(self, theta: Floats | None) -> None:
-        """Make all that a state holds."""
-        network, recipe = self.network, self.recipe
         if theta is None:
             theta = initialize(network, recipe.seed, recipe.dtype, recipe.init)
-        hidden = sum(layer.units for layer in network.layers)
-        slots = OPTIMIZERS[recipe.optimizer].slots
-        self._position = np.zeros(places.POSITIONS, np.int64)
-        self._sums = np.zeros(places.TALLY + 3 * len(network.activations) + hidden)
-        self._memory, self._plateau = np.zeros(MEMORY), np.zeros(SCHEDULE_MEMORY)
-        self._theta = np.array(theta, recipe.dtype)
-        self._slots = np.zeros((slots, network.learned_count), recipe.dtype)
-        self._kept, self._best = self._theta.copy(), self._theta.copy()
-        self._averaged = self._theta.copy() if recipe.average else self._theta[:0].copy()
+        self._state = State.begin(network, recipe, theta)
+        if state is not None:
+            self._state.restore(state)
+        self._prepare(rows, kind)
 
     def _prepare(self, rows: int, kind: np.dtype[Any]) -> None:
         """Make all that the kernel needs besides: places, buffers, and numbers for choices."""
@@ -127,7 +107,18 @@ class Fit:
         self._yb = np.zeros((self._batch, self._y.shape[1]), kind)
         self._wb = np.zeros(self._batch if len(self._w) else 0)
         self._offsets = np.array(network.offsets, np.int64)
-        self._rules, self._settings = self._choices()
+        self._rules = terms.rules(
+            network,
+            recipe,
+            validated=self._validated,
+            batch=self._batch,
+            lowest=int(np.flatnonzero(self._table[:, TRAINED])[0]),
+            sampled=samples(self.steps_per_epoch),
+            parts=self.parts,
+        )
+        self._settings = terms.settings(
+            network, recipe, validated=self._validated, epoch_steps=self.steps_per_epoch
+        )
         self._hyper = np.array([getattr(recipe, name) for name in HYPER])
         self._options = SCHEDULES[recipe.schedule].parameters(dict(recipe.schedule_options))
         self._scores = np.array(
@@ -138,54 +129,17 @@ class Fit:
         )
         self._points = np.zeros((_POINTS, measures.LAYERS + 4 * len(self._table)))
 
-    def _choices(self) -> tuple[Any, Floats]:
-        recipe = self.recipe
-        monitor, sign = _MONITORS[recipe.monitored(self._validated)]
-        rules, settings = np.zeros(places.RULES, np.int64), np.zeros(places.SETTINGS)
-        rules[places.LOSS_AT] = routines.loss(recipe.loss, recipe.dtype)
-        rules[places.OPTIMIZER_AT] = routines.optimizer(recipe.optimizer, recipe.dtype)
-        if recipe.schedule != "constant":
-            rules[places.SCHEDULE_AT] = routines.schedule(recipe.schedule)
-        rules[places.BATCH], rules[places.EPOCHS] = self._batch, recipe.epochs
-        rules[places.PATIENCE] = recipe.patience or 0
-        rules[places.START_EPOCH] = recipe.start_epoch
-        rules[places.MONITOR] = monitor
-        trained = np.flatnonzero(self._table[:, TRAINED])
-        rules[places.LOWEST] = trained[0]
-        rules[places.SAMPLES] = samples(self.steps_per_epoch)
-        rules[places.SEARCHES] = OPTIMIZERS[recipe.optimizer].searches
-        rules[places.LEARNED] = self.network.learned_count
-        rules[places.PARTS] = self.parts
-        normalized = any(layer.batch_norm for layer in self.network.layers)
-        rules[places.ROW_PARTS] = 1 if normalized else self.parts
-        separable = OPTIMIZERS[recipe.optimizer].separable
-        rules[places.UPDATE_PARTS] = self.parts if separable else 1
-        settings[places.RATE] = recipe.learning_rate
-        settings[places.WARMUP] = recipe.warmup * self.steps_per_epoch
-        settings[places.L1], settings[places.L2] = recipe.l1, recipe.l2
-        settings[places.DECAY] = recipe.decay
-        settings[places.CLIP_VALUE] = recipe.clip_value or 0.0
-        settings[places.CLIP_LAYER] = recipe.clip_layer or 0.0
-        settings[places.CLIP] = recipe.clip or 0.0
-        settings[places.MAX_NORM] = recipe.max_norm or 0.0
-        settings[places.AVERAGE] = recipe.average or 0.0
-        settings[places.MIN_DELTA] = recipe.min_delta
-        settings[places.SIGN] = sign
-        settings[places.TARGET] = -np.inf if recipe.target is None else sign * recipe.target
-        settings[places.INPUT_DROPOUT] = self.network.input_dropout
-        return rules, settings
-
     def advance(self, steps: int) -> list[Epoch]:
         """Train for `steps` mini-batches, less at the end; returns the epochs finished by them."""
         found: list[Epoch] = []
         goal = self._steps_done() + steps
         while not self.done and (left := goal - self._steps_done()) > 0:
-            first = int(self._position[places.EPOCH]) + 1
+            first = int(self._state.position[places.EPOCH]) + 1
             count = self._run(min(left, self._steps_to_histograms()))
             found += [self._epoch(first + i, point) for i, point in enumerate(self._points[:count])]
             every = self.recipe.histograms
             if count and every and found[-1].epoch % every == 0:
-                pictures = histograms(self.network, self._theta, self._gradient, self._x)
+                pictures = histograms(self.network, self._state.theta, self._gradient, self._x)
                 found[-1] = replace(found[-1], histograms=pictures)
         return found
 
@@ -194,7 +148,7 @@ class Fit:
         every = self.recipe.histograms
         if every is None:
             return 1 << 62
-        epoch = int(self._position[places.EPOCH])
+        epoch = int(self._state.position[places.EPOCH])
         return (epoch // every + 1) * every * self.steps_per_epoch - self._steps_done()
 
     def _run(self, steps: int) -> int:
@@ -215,8 +169,8 @@ class Fit:
     def _arguments(self) -> tuple[Any, ...]:
         given = Given(
             control=self._control,
-            theta=self._theta,
-            averaged=self._averaged,
+            theta=self._state.theta,
+            averaged=self._state.averaged,
             gradient=self._gradient,
             x=self._x,
             y=self._y,
@@ -236,17 +190,17 @@ class Fit:
             settings=self._settings,
             p=self._p,
             seed=np.uint64(self.recipe.seed),
-            slots=self._slots,
+            slots=self._state.slots,
             hyper=self._hyper,
-            memory=self._memory,
+            memory=self._state.memory,
         )
         return (
-            self._position,
-            self._sums,
+            self._state.position,
+            self._state.sums,
             self._before,
-            self._plateau,
-            self._kept,
-            self._best,
+            self._state.plateau,
+            self._state.kept,
+            self._state.best,
             self._wv,
             self._offsets,
             self._options,
@@ -256,7 +210,7 @@ class Fit:
         )
 
     def _steps_done(self) -> int:
-        epoch, step = self._position[places.EPOCH], self._position[places.STEP]
+        epoch, step = self._state.position[places.EPOCH], self._state.position[places.STEP]
         return int(epoch) * self.steps_per_epoch + int(step)
 
     def _epoch(self, number: int, point: Floats) -> Epoch:
@@ -270,12 +224,12 @@ class Fit:
     @property
     def batch_loss(self) -> float:
         """The sum of losses over the rows of the present epoch so far."""
-        return float(self._sums[places.LOSS])
+        return float(self._state.sums[places.LOSS])
 
     @property
     def stop_reason(self) -> StopReason | None:
         """Why it ended; None while it goes on."""
-        return _STOP_REASONS.get(int(self._position[places.STOP]))
+        return _STOP_REASONS.get(int(self._state.position[places.STOP]))
 
     @property
     def done(self) -> bool:
@@ -287,13 +241,13 @@ class Fit:
         """Where a run that diverged lost its numbers first: 0 is the layer next to the inputs,
         len(network.layers) the output.
         """
-        return int(self._position[places.BROKEN]) if self.stop_reason == "diverged" else None
+        return int(self._state.position[places.BROKEN]) if self.stop_reason == "diverged" else None
 
     @property
     def best_epoch(self) -> int:
         """The epoch whose weights `theta` gives; 0 before the first has ended."""
         which = places.EPOCH if self._keeps_last else places.BEST_EPOCH
-        return int(self._position[which])
+        return int(self._state.position[which])
 
     @property
     def _keeps_last(self) -> bool:
@@ -305,37 +259,17 @@ class Fit:
         (the last finite ones when the run diverged), averaged where the recipe says so.
         """
         if not self._keeps_last:
-            return self._best.copy()
-        return (self._averaged if self.recipe.average and not self.done else self._last()).copy()
+            return self._state.best.copy()
+        return (
+            self._state.averaged if self.recipe.average and not self.done else self._last()
+        ).copy()
 
     def _last(self) -> Floats:
-        return self._kept if self.done else self._theta
-
-    def _carried(self) -> Sequence[Any]:
-        return (
-            self._position,
-            self._sums,
-            self._memory,
-            self._plateau,
-            self._theta,
-            self._slots,
-            self._averaged,
-            self._kept,
-            self._best,
-        )
+        return self._state.kept if self.done else self._state.theta
 
     def state(self) -> bytes:
         """All that a later `Fit` of the same arguments needs to continue."""
-        return b"".join(array.tobytes() for array in self._carried())
-
-    def _restore(self, state: bytes) -> None:
-        if len(state) != sum(array.nbytes for array in self._carried()):
-            raise ValueError("this state is of another run: its size does not fit the network")
-        start = 0
-        for array in self._carried():
-            part = state[start : start + array.nbytes]
-            array[...] = np.frombuffer(part, array.dtype).reshape(array.shape)
-            start += array.nbytes
+        return self._state.to_bytes()
 
 
 def parts_of(network: Network, rows: int) -> int:
