@@ -64,7 +64,7 @@ async function load(version, dataset) {
 	return { axes, points, field, classes: labels.length };
 }
 
-/** Some hundred rows from all over the data. */
+/** Some hundred rows from all over it. */
 async function someRows(dataset) {
 	const pages = Math.min(POINTS / 100, Math.ceil(dataset.rows / 100));
 	const starts = Array.from({ length: pages }, (_, index) => Math.floor((index * dataset.rows) / pages));
