@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.quantities import QUANTITIES, quantile_metrics, value_metrics
-from core.ranking import average_precision, roc_auc_score
+from core.ranking import Steps, average_precision, roc_auc_score, steps
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -131,7 +131,15 @@ class ClassRows:
         """The harmonic mean of both."""
         return _ratio(2.0 * np.diag(self.counts), self.actual + self.taken)
 
-    @property
+    @cached_property
+    def steps(self) -> list[Steps]:
+        """The scores of each class that occurs against the rest; of two, of the second alone."""
+        classes = self.probabilities.shape[1]
+        asked = [1] if classes == 2 else np.flatnonzero(self.actual > 0)
+        columns = ((self.truth == one, self.probabilities[:, one]) for one in asked)
+        return [steps(is_it, scores, self.weights) for is_it, scores in columns]
+
+    @cached_property
     def chosen(self) -> Floats:
         """The probability of what happened, (rows,)."""
         return np.asarray(self.probabilities[np.arange(len(self.truth)), self.truth])
@@ -233,16 +241,8 @@ def _ratio(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
 
 
-def _one_against_rest(
-    rows: ClassRows, score: Callable[[NDArray[np.bool_], Floats, Floats], float]
-) -> float:
-    classes = rows.probabilities.shape[1]
-    chosen = range(1, 2) if classes == 2 else range(classes)
-    scores = [
-        score(rows.truth == one, rows.probabilities[:, one], rows.weights)
-        for one in chosen
-        if classes == 2 or rows.actual[one] > 0
-    ]
+def _one_against_rest(rows: ClassRows, score: Callable[[Steps], float]) -> float:
+    scores = [score(found) for found in rows.steps]
     return float(np.mean(scores)) if scores else math.nan
 
 

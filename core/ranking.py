@@ -1,6 +1,7 @@
 """How well scores put the rows of a class above the others."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +10,26 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
-def roc_auc_score(positive: Flags, scores: Floats, weights: Floats) -> float:
+class Steps(NamedTuple):
+    """The weight of positive and of other rows at each distinct score, highest first."""
+
+    positives: Floats
+    negatives: Floats
+
+
+def steps(positive: Flags, scores: Floats, weights: Floats) -> Steps:
+    """Rows (rows,) by their scores, ties together."""
+    _, inverse = np.unique(scores, return_inverse=True)
+    part, rest = (np.bincount(inverse, weights * one)[::-1] for one in (positive, ~positive))
+    return Steps(np.asarray(part, np.float64), np.asarray(rest, np.float64))
+
+
+def roc_auc_score(found: Steps) -> float:
     """The chance that a positive row scores above another, a tie counting half; by weight.
 
     NaN where one of the two does not occur. Mann-Whitney U (Hanley & McNeil 1982).
     """
-    positives, negatives = _steps(positive, scores, weights)
+    positives, negatives = found
     pairs = positives.sum() * negatives.sum()
     if pairs == 0.0:
         return math.nan
@@ -22,22 +37,10 @@ def roc_auc_score(positive: Flags, scores: Floats, weights: Floats) -> float:
     return float((above * negatives).sum() / pairs)
 
 
-def average_precision(positive: Flags, scores: Floats, weights: Floats) -> float:
+def average_precision(found: Steps) -> float:
     """The precision at each score, weighted by the recall it adds; NaN without positive rows."""
-    positives, negatives = _steps(positive, scores, weights)
-    found = np.cumsum(positives)
-    if found[-1] == 0.0:
+    right, taken = np.cumsum(found.positives), np.cumsum(found.positives + found.negatives)
+    if right[-1] == 0.0:
         return math.nan
-    taken = found + np.cumsum(negatives)
-    precision = np.divide(found, taken, out=np.ones(len(found)), where=taken > 0)
-    return float((precision * positives).sum() / found[-1])
-
-
-def _steps(positive: Flags, scores: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """The weight of positive and of other rows at each distinct score, highest first."""
-    _, inverse = np.unique(scores, return_inverse=True)
-    positives, negatives = (
-        np.asarray(np.bincount(inverse, weights * chosen)[::-1], np.float64)
-        for chosen in (positive, ~positive)
-    )
-    return positives, negatives
+    precision = np.divide(right, taken, out=np.ones(len(right)), where=taken > 0)
+    return float((precision * found.positives).sum() / right[-1])

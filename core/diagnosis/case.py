@@ -82,7 +82,10 @@ class Case:
     @cached_property
     def gradient(self) -> NDArray[np.float64]:
         """Norm of the whole gradient by epoch."""
-        return np.array([np.linalg.norm(point["gradient_norms"]) for point in self.points])
+        if not self.points:
+            return np.zeros(0)
+        norms = np.array([point["gradient_norms"] for point in self.points], dtype=float)
+        return np.asarray(np.linalg.norm(norms, axis=1))
 
     @property
     def learning_rate(self) -> float:

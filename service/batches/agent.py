@@ -10,7 +10,6 @@ import os
 import select
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -19,8 +18,7 @@ import msgspec
 from service.batches import store
 from service.batches.messages import Assignment, Done, Message, Refused, decode
 from service.batches.store import Lease, result_path
-from service.kit.database import Database
-from service.kit.doorbell import Doorbell
+from service.kit.attendant import Attendant
 from service.kit.problems import Problem
 from service.models.registry import file_of, sync_folder
 from service.settings import Settings
@@ -28,49 +26,23 @@ from service.settings import Settings
 _log = logging.getLogger("sigmoid.worker")
 
 
-class BatchAgent:
-    """Claims batches and sees them through, until told to stop."""
+class BatchAgent(Attendant):
+    """Claims batches and sees them through; at its stop it hands a running one back."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._database = Database(settings.url)
-        self._doorbell = Doorbell(settings.folder("run"))
-        self._stopping = False
-        self._thread = threading.Thread(target=self._work, name="batches")
+        super().__init__(settings, "batches", word="batches")
 
-    def start(self) -> None:
-        """Begin to work."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Hand a running batch back and end."""
-        self._stopping = True
-        self._doorbell.wake()
-        self._thread.join()
-        self._doorbell.close()
-        self._database.close()
-
-    def _work(self) -> None:
-        while not self._stopping:
-            try:
-                if self._next():
-                    continue
-            except Problem as problem:  # the database is busy or away
-                _log.warning("database: %s", problem.detail)
-            select.select([self._doorbell], [], [], self._settings.sweep_seconds)
-            self._doorbell.heard()
-
-    def _next(self) -> bool:
+    def step(self) -> bool:
         """Run the next batch; False when none waits."""
-        with self._database.read() as session:
+        with self.database.read() as session:
             if not store.has_waiting(session):
                 return False
-        with self._database.write() as session:
-            lease = store.claim(session, self._settings.lease_seconds)
+        with self.database.write() as session:
+            lease = store.claim(session, self.settings.lease_seconds)
         if lease is None:
             return False
-        self._doorbell.ring(lease.id)
-        part = self._settings.folder("tmp") / f"{lease.id}.{lease.fence}.part"
+        self.doorbell.ring(lease.id)
+        part = self.settings.folder("tmp") / f"{lease.id}.{lease.fence}.part"
         for left in part.parent.glob(f"{lease.id}.*.part"):  # by a worker that died
             left.unlink(missing_ok=True)
         process = self._spawn(lease, part)
@@ -82,13 +54,13 @@ class BatchAgent:
             if process.stdout is not None:
                 process.stdout.close()
             part.unlink(missing_ok=True)
-        self._doorbell.ring(lease.id)
+        self.doorbell.ring(lease.id)
         return True
 
     def _spawn(self, lease: Lease, part: Path) -> "subprocess.Popen[bytes]":
         assignment = Assignment(
-            str(file_of(self._settings.folder("models"), lease.model_sha256)),
-            str(self._settings.folder("datasets") / f"{lease.dataset_sha256}.parquet"),
+            str(file_of(self.settings.folder("models"), lease.model_sha256)),
+            str(self.settings.folder("datasets") / f"{lease.dataset_sha256}.parquet"),
             str(part),
             lease.format,  # type: ignore[arg-type]  # checked when it was submitted
             lease.threshold,
@@ -108,17 +80,17 @@ class BatchAgent:
         end = self._listen(lease, process)
         if isinstance(end, Done):
             result = {"rows": end.rows, "bytes": end.bytes, "sha256": end.sha256}
-            with self._database.write() as session:
+            with self.database.write() as session:
                 if store.succeed(session, lease, result, end.warnings):
                     # Inside, so that no deletion can come between the record and its file.
-                    path = result_path(self._settings, lease.id, lease.format)
+                    path = result_path(self.settings, lease.id, lease.format)
                     part.rename(path)
                     sync_folder(path.parent)
         elif isinstance(end, Refused):
-            with self._database.write() as session:
+            with self.database.write() as session:
                 store.fail(session, lease, msgspec.to_builtins(end))
-        elif self._stopping:
-            with self._database.write() as session:
+        elif self.stopping:
+            with self.database.write() as session:
                 store.give_back(session, lease, crashes=lease.crashes)
         elif process.poll() is not None:
             self._crashed(lease, process.returncode)
@@ -127,12 +99,12 @@ class BatchAgent:
         """The child's last word; None when it died, the batch was cancelled, or we stop."""
         assert process.stdout is not None
         done, beaten, rest = 0, time.monotonic(), b""
-        pause = min(self._settings.beat_seconds, self._settings.lease_seconds / 3)
-        while not self._stopping:
-            bell, voice = self._doorbell.fileno(), process.stdout.fileno()
+        pause = min(self.settings.beat_seconds, self.settings.lease_seconds / 3)
+        while not self.stopping:
+            bell, voice = self.doorbell.fileno(), process.stdout.fileno()
             ready, _, _ = select.select([bell, voice], [], [], pause)
             if bell in ready:
-                self._doorbell.heard()
+                self.doorbell.heard()
             if voice in ready:
                 said = os.read(voice, 1 << 16)
                 if not said:
@@ -151,16 +123,16 @@ class BatchAgent:
 
     def _beat(self, lease: Lease, done: int) -> bool:
         try:
-            with self._database.write() as session:
-                return store.beat(session, lease, self._settings.lease_seconds, done)
+            with self.database.write() as session:
+                return store.beat(session, lease, self.settings.lease_seconds, done)
         except Problem:  # the child works on; the lease outlives a short absence
             return True
 
     def _crashed(self, lease: Lease, status: int) -> None:
         crashes = lease.crashes + 1
         _log.warning("batch %s: process died, status %s", lease.id, status)
-        with self._database.write() as session:
-            if crashes < self._settings.max_crashes:
+        with self.database.write() as session:
+            if crashes < self.settings.max_crashes:
                 store.give_back(session, lease, crashes=crashes)
             else:
                 message = f"Its process died {crashes} times, the last with status {status}."

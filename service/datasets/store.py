@@ -1,12 +1,14 @@
 """Queries on data sets. Never commits."""
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from service.batches import store as batches
 from service.jobs.store import needed_by
 from service.kit.problems import Problem, not_found
 from service.tables import Dataset
+
+_ID = select(Dataset.id).where(Dataset.id == bindparam("id"))
 
 
 def query(name: str | None) -> Select[Dataset]:
@@ -21,6 +23,13 @@ def get(session: Session, dataset_id: str) -> Dataset:
     if dataset is None:
         raise not_found("data set")
     return dataset
+
+
+def require(session: Session, dataset_id: str) -> str:
+    """The id, if there is such a data set. Raises Problem not-found."""
+    if session.scalar(_ID, {"id": dataset_id}) is None:
+        raise not_found("data set")
+    return dataset_id
 
 
 def by_content(session: Session, sha256: str) -> Dataset | None:

@@ -78,7 +78,7 @@ def _submit(state: State, body: JobRequest, once: Once) -> JobResponse:
     def keep(session: Session, job: JobResponse) -> None:
         once.keep(session, 202, job, f"/v1/jobs/{job.id}")
 
-    return submit(state, body, keep)
+    return submit(state, body, keep if once.is_asked else None)
 
 
 @router.get("", summary="List jobs")

@@ -31,7 +31,7 @@ def submit(state: State, body: JobRequest, keep: Keep | None = None) -> JobRespo
         _judge(session, body)  # nobody has deleted it meanwhile
         job = store.submit(
             session,
-            dataset_id=datasets.get(session, body.dataset).id,
+            dataset_id=datasets.require(session, body.dataset),
             model=resolution.model,
             spec=resolution.spec,
             warnings=resolution.warnings,
@@ -40,10 +40,14 @@ def submit(state: State, body: JobRequest, keep: Keep | None = None) -> JobRespo
             max_queued=state.settings.max_queued,
             share=body.tags.get(state.settings.fair_share_tag or "", ""),
         )
-        shown = view(session, job)
+        shown = None
         if keep is not None:
+            shown = view(session, job)
             keep(session, shown)
     state.changes.doorbell.ring(job.id)
+    if shown is None:  # put together while a worker begins
+        with state.database.read() as session:
+            shown = view(session, job)
     return shown
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+import orjson
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -16,6 +17,10 @@ from sqlalchemy.orm import Session
 from service.kit.problems import Problem
 
 BUSY_SECONDS = 5.0
+_JSON: Any = {
+    "json_serializer": lambda value: orjson.dumps(value).decode(),
+    "json_deserializer": orjson.loads,
+}
 
 
 def sqlite_module() -> ModuleType:
@@ -56,7 +61,9 @@ class Database:
 
     def _open(self) -> Engine:
         if not self.is_sqlite:
-            return create_engine(self.url, pool_pre_ping=True, pool_size=10, max_overflow=0)
+            return create_engine(
+                self.url, pool_pre_ping=True, pool_size=10, max_overflow=0, **_JSON
+            )
         engine = create_engine(
             self.url,
             module=self.sqlite,
@@ -64,6 +71,7 @@ class Database:
             max_overflow=0,
             pool_timeout=BUSY_SECONDS,
             connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+            **_JSON,
         )
         event.listen(engine, "connect", self._configure)
         event.listen(engine, "begin", self._begin)

@@ -16,13 +16,16 @@ _MANY = 64  # the ringer's own buffer is full before, which takes some hundreds
 
 
 class Doorbell:
-    """One process's bell, and the way to ring everybody's."""
+    """One listener's bell, and the way to ring everybody's.
 
-    def __init__(self, folder: Path) -> None:
+    only: the word that it is rung for; None for all words.
+    """
+
+    def __init__(self, folder: Path, only: str | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         # Addressing through the open folder keeps the path short: a socket's is at most 108 bytes.
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        self.name = f"{os.getpid()}-{os.urandom(4).hex()}.bell"
+        self.name = f"{os.getpid()}-{os.urandom(4).hex()}{_ending(only)}"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         self.socket.bind(self._address(self.name))
@@ -36,8 +39,9 @@ class Doorbell:
 
     def ring(self, word: str = "") -> None:
         """Wake everybody else; `word` says what changed, such as a job's id."""
+        endings = (_ending(None), _ending(word))
         for name in os.listdir(self._folder):
-            if name == self.name or not name.endswith(".bell"):
+            if name == self.name or not name.endswith(endings):
                 continue
             try:
                 self._out.sendto(word.encode(), self._address(name))
@@ -73,3 +77,8 @@ class Doorbell:
         self.socket.close()
         self._out.close()
         os.close(self._folder)
+
+
+def _ending(only: str | None) -> str:
+    """How the names of bells for all words end, or for one."""
+    return ".bell" if only is None else f".{only}"

@@ -69,6 +69,11 @@ class Once:
         self._seconds = seconds
         self._fingerprint = ""
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether the request has a key, so that its answer is to be kept."""
+        return bool(self._scope)
+
     def compare(self, *asked: object) -> None:
         """Look the key up. `asked` is all that the request says: models, plain values, and the
         paths of files it sent.

@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import random
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -27,6 +28,7 @@ from service.tables import Model, ModelVersion, RegistryClock
 
 LATEST = "latest"
 SWEEP_SECONDS = 0.5
+SETTLE_SECONDS = 0.005  # after a ring; who asks meanwhile looks for himself, who rang goes on
 MOST_REMEMBERED = 100_000
 REFERENCE = r"^([1-9][0-9]{0,9}|[a-z][a-z0-9._-]{0,63})$"
 Wanted = int | str | None
@@ -173,6 +175,7 @@ class Names:
                 self.refresh()
             self._bell.wait(SWEEP_SECONDS)
             self._bell.clear()
+            time.sleep(SETTLE_SECONDS)
 
 
 def changed_since(session: Session, seen: int | None) -> Sequence[str]:

@@ -5,76 +5,53 @@ with a lease: when the process dies over it, another makes it again.
 """
 
 import logging
-import select
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from service.kit.database import Database
-from service.kit.doorbell import Doorbell
+from service.kit.attendant import Attendant
 from service.kit.problems import Problem
 from service.settings import Settings
 from service.webhooks import sending, signing, store
 
 _log = logging.getLogger("sigmoid.worker")
 AT_ONCE = 8
+SETTLE_SECONDS = 0.02  # after a ring, while the job that rang is still being answered
 AGENT = "sigmoid-webhooks/1"
 
 
-class Dispatcher:
-    """Fans events out and sends what is due, until told to stop."""
+class Dispatcher(Attendant):
+    """Fans events out and sends what is due; at its stop it ends the attempts under way."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._database = Database(settings.url)
-        self._doorbell = Doorbell(settings.folder("run"))
-        self._stopping = False
-        self._thread = threading.Thread(target=self._work, name="webhooks")
-
-    def start(self) -> None:
-        """Begin to work."""
-        self._thread.start()
+        super().__init__(settings, "webhooks", settle=SETTLE_SECONDS)
+        self._pool = ThreadPoolExecutor(AT_ONCE, "webhook")
 
     def stop(self) -> None:
-        """Finish the attempts under way and end."""
-        self._stopping = True
-        self._doorbell.wake()
-        self._thread.join()
-        self._doorbell.close()
-        self._database.close()
+        """End after the attempts under way."""
+        super().stop()
+        self._pool.shutdown()
 
-    def _work(self) -> None:
-        with ThreadPoolExecutor(AT_ONCE, "webhook") as pool:
-            while not self._stopping:
-                try:
-                    if self._step(pool):
-                        continue
-                except Problem as problem:  # the database is busy or away
-                    _log.warning("database: %s", problem.detail)
-                select.select([self._doorbell], [], [], self._settings.sweep_seconds)
-                self._doorbell.heard()
-
-    def _step(self, pool: ThreadPoolExecutor) -> bool:
+    def step(self) -> bool:
         """Whether there was something to do."""
-        with self._database.read() as session:
+        with self.database.read() as session:
             news = store.has_news(session)
             due = store.due(session, AT_ONCE)
         if news:
-            with self._database.write() as session:
+            with self.database.write() as session:
                 store.fan_out(session)
-        list(pool.map(self._deliver, due))
+        list(self._pool.map(self._deliver, due))
         return news or bool(due)
 
     def _deliver(self, delivery_id: str) -> None:
-        settings = self._settings
+        settings = self.settings
         try:
-            with self._database.write() as session:
+            with self.database.write() as session:
                 delivery = store.take(session, delivery_id, 2 * settings.webhook_timeout_seconds)
                 hook = None if delivery is None else store.get(session, delivery.webhook_id)
             if delivery is None or hook is None:
                 return
             status, error = self._attempt(hook.url, hook.secret, delivery.id, delivery.body)
-            with self._database.write() as session:
+            with self.database.write() as session:
                 store.note(
                     session,
                     delivery,
@@ -100,8 +77,8 @@ class Dispatcher:
                 url,
                 body,
                 headers,
-                seconds=self._settings.webhook_timeout_seconds,
-                allow_private=self._settings.webhook_allow_private,
+                seconds=self.settings.webhook_timeout_seconds,
+                allow_private=self.settings.webhook_allow_private,
             )
         except sending.Refused as refused:
             return None, f"Not delivered: {refused}."

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -74,7 +73,7 @@ class Doctor:
             early = stop_reason is None and finding.rule in LATE
             if not early and self._said.get(finding.rule) != finding.severity:
                 self._said[finding.rule] = finding.severity
-                found.append({"id": finding.rule, **_plain(asdict(finding))})
+                found.append({"id": finding.rule, **_plain(vars(finding))})
         ended = time.monotonic()
         self._rest_until = ended + COST * (ended - began)
         return found
