@@ -1,6 +1,6 @@
 """Measure everything and print it as Markdown.
 
-Name some of training, jobs, serving, registry for less.
+Name some of training, jobs, sweeps, serving, registry for less.
 """
 
 import importlib
@@ -19,7 +19,7 @@ def machine() -> str:
 
 def main() -> None:
     print(f"{time.strftime('%Y-%m-%d')}, {machine()}")
-    for name in sys.argv[1:] or ("training", "jobs", "serving", "registry"):
+    for name in sys.argv[1:] or ("training", "jobs", "sweeps", "serving", "registry"):
         module = importlib.import_module(f"benchmarks.{name}")
         print(f"\n## {name}\n\n" + "\n".join(module.measure()), flush=True)
 

@@ -61,7 +61,7 @@ def appraise(
     """
     task, names, levels = target.measure, target.names, target.quantiles
     truth, weights = judge.truth, judge.weights
-    ours, theirs = (_row_losses(target, truth, answers) for answers in (judge.output, linear))
+    ours, theirs = (row_losses_of(target, truth, answers) for answers in (judge.output, linear))
     intervals = {}
     if weights is None:
         intervals = bootstrap(task, truth, judge.output, seed, quantiles=levels)
@@ -98,7 +98,7 @@ def judged(target: AnyTarget, rows: Answered) -> dict[str, float]:
     )
 
 
-def _row_losses(
+def row_losses_of(
     target: AnyTarget, truth: NDArray[Any], output: NDArray[Any]
 ) -> NDArray[np.float64]:
     """What each row loses, (rows,); each of several quantities in units of its own scale."""

@@ -101,14 +101,17 @@ def compare(ours: Floats, theirs: Floats, seed: int, level: float = LEVEL) -> Co
     means = np.concatenate([weights @ differences / rows for weights in _draws(rows, seed)])
     tail = 100 * (1 - level) / 2
     low, high = (float(value) for value in np.percentile(means, [tail, 100 - tail]))
-    p_value = _flips(differences)
+    p_value = sign_flips(differences)
     verdict: Verdict = "cannot tell"
     if p_value < SIGNIFICANT:
         verdict = "yes" if middle > 0 else "no"
     return Comparison(verdict, middle, low, high, p_value)
 
 
-def _flips(differences: Floats) -> float:
+def sign_flips(differences: Floats) -> float:
+    """How often a sum as far from 0 comes by chance when each difference (rows,) may as well have
+    the other sign: exact for up to 14 rows, by normal approximation above (Fisher 1935).
+    """
     rows = len(differences)
     scale = float(np.sqrt(np.square(differences).sum()))
     total = abs(float(differences.sum()))

@@ -12,8 +12,10 @@ from core.splits import Split
 
 MOST_FOLDS = 20
 # Student's t: the 97.5% quantile for 1 … 19 degrees of freedom (Fisher & Yates 1963, table III).
-_T = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281, 2.2010,
-      2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930)  # fmt: skip
+T_QUANTILES = (
+    12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281, 2.2010,
+    2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930,
+)  # fmt: skip
 
 
 def folds(
@@ -44,7 +46,7 @@ def summary(results: Sequence[dict[str, float]], sizes: Sequence[int]) -> dict[s
     """
     count, total = len(results), sum(sizes)
     judging = total / count
-    widened = np.sqrt(1.0 / count + judging / (total - judging)) * _T[count - 2]
+    widened = np.sqrt(1.0 / count + judging / (total - judging)) * T_QUANTILES[count - 2]
     found = {}
     for name in results[0]:
         values = np.array([result.get(name, np.nan) for result in results])

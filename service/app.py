@@ -34,6 +34,7 @@ from service.operations.routes import router as operations
 from service.predictions.routes import router as predictions
 from service.settings import Settings
 from service.state import State
+from service.sweeps.routes import router as sweeps
 from service.web.examples import with_real_ids
 from service.web.routes import router as web
 from service.webhooks.routes import router as webhooks
@@ -51,6 +52,7 @@ explains itself.
 TAGS = [
     {"name": "datasets", "description": "Tables, typed and profiled."},
     {"name": "jobs", "description": "Training, queued and watched."},
+    {"name": "sweeps", "description": "Experiments: many networks on the same rows."},
     {"name": "models", "description": "What training gave, in versions."},
     {"name": "predictions", "description": "Asking a model."},
     {
@@ -102,8 +104,8 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     for router in (
-        datasets, jobs, diagnosis, *MODELS, exports, predictions, batches, inference_protocol,
-        invocations, tensorflow, fine_tuning, webhooks, operations, web,
+        datasets, jobs, sweeps, diagnosis, *MODELS, exports, predictions, batches,
+        inference_protocol, invocations, tensorflow, fine_tuning, webhooks, operations, web,
     ):  # fmt: skip
         app.include_router(router)
     failures.install(app)

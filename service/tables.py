@@ -148,6 +148,25 @@ class EpochMetrics(Table):
     __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012
 
 
+class Trial(Table):
+    """One network of a sweep: what was tried, and what came of it. Those trained again after a
+    crash overwrite themselves.
+    """
+
+    __tablename__ = "trials"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    turn: Mapped[int]
+    candidate: Mapped[int]
+    repeat: Mapped[int]
+    point: Mapped[Json]
+    share: Mapped[float]
+    loss: Mapped[float | None]
+    outcome: Mapped[Json]
+    losses: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)  # of judging rows
+
+
 class Event(Table):
     """One line of a job's durable log; ids only grow."""
 

@@ -93,7 +93,7 @@ DIALECTS.append(
 )
 
 
-@router.get("/ping", summary="Can models be invoked?", responses=answers("not-found"))
+@router.get("/ping", summary="Can models be invoked?", responses=answers("not-found", "conflict"))
 def ping(request: Request) -> dict[str, str]:
     """200 when `/invocations` has a model to ask, as SageMaker's health check wants it."""
     return {"model": _chosen(state_of(request), None).name}

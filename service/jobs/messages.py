@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from service.sweeps.messages import Trial
+
 
 class Resume(msgspec.Struct, frozen=True):
     """Where the run before this one was: the state itself, or the file that holds it."""
@@ -38,6 +40,7 @@ class Assignment(msgspec.Struct, frozen=True, tag="assignment"):
     validation_path: str = ""  # of the data set whose rows judge, where another one does
     validation_sha256: str | None = None
     against: str | None = None  # a model file whose weights are to come out again
+    trials: dict[int, float | None] = {}  # of a sweep: the loss of each that is done
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -62,6 +65,7 @@ class Advanced(msgspec.Struct, frozen=True, tag="advanced"):
     rows_per_second: float
     snapshot: Snapshot | None = None
     findings: list[dict[str, Any]] = []
+    trials: list[Trial] = []
 
 
 class Stopped(msgspec.Struct, frozen=True, tag="stopped"):

@@ -25,6 +25,7 @@ from service.tables import Dataset, Job, Json
 SUCCESS = {
     "train": "Training is done and the model is published.",
     "verify": "Training was repeated and its weights are compared.",
+    "sweep": "The sweep is done and its best network is published.",
 }
 MAX_LOSSES = 20  # workers that may die under a job between two of its checkpoints
 

@@ -156,8 +156,9 @@ class JobResponse(Response):
     """A job: every value as resolved, and where it stands."""
 
     id: str
-    kind: Literal["train", "verify"] = Field(
-        description="verify: repeats the training of a version and compares the weights."
+    kind: Literal["train", "verify", "sweep"] = Field(
+        description="verify: repeats the training of a version and compares the weights. sweep: "
+        "trains many and publishes the best; see `/v1/sweeps`."
     )
     state: State
     dataset: str

@@ -30,13 +30,19 @@ async def answer(
 ) -> JobResponse:
     """The job's answer: 202 at once, or 200 if it ended while the caller wanted to wait."""
     response.headers["Location"] = f"/v1/jobs/{job.id}"
-    match = _PREFER.search(prefer or "")
-    if match is not None:
-        job = await _wait(state, job, min(int(match[1]), MAX_WAIT))
+    seconds = preferred(prefer)
+    if seconds is not None:
+        job = await ended(state, job.id, seconds)
         if job.state in FINAL:
             response.status_code = 200
-            response.headers["Preference-Applied"] = match[0]
+            response.headers["Preference-Applied"] = f"wait={seconds}"
     return job
+
+
+def preferred(prefer: str | None) -> int | None:
+    """The seconds that a caller wants to wait."""
+    match = _PREFER.search(prefer or "")
+    return None if match is None else min(int(match[1]), MAX_WAIT)
 
 
 def read(state: State, job_id: str) -> JobResponse:
@@ -45,12 +51,13 @@ def read(state: State, job_id: str) -> JobResponse:
         return view(session, store.get(session, job_id))
 
 
-async def _wait(state: State, job: JobResponse, seconds: int) -> JobResponse:
+async def ended(state: State, job_id: str, seconds: int) -> JobResponse:
+    """The job when it has ended, or the seconds are over."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
-    with state.changes.watch(job.id) as watch:
+    with state.changes.watch(job_id) as watch:
         while True:
-            job = await run_in_threadpool(read, state, job.id)
+            job = await run_in_threadpool(read, state, job_id)
             left = end - loop.time()
             if job.state in FINAL or left <= 0 or state.changes.draining:
                 return job

@@ -11,7 +11,7 @@ from service.tables import Dataset, Job, Model
 
 
 def with_real_ids(document: dict[str, Any], database: Database) -> dict[str, Any]:
-    """A copy whose path examples name the newest data set, job and model, where there are any."""
+    """A copy whose path examples name the newest data set, job, sweep and model there is."""
     with database.read() as session:
         newest = _newest(session)
     document = copy.deepcopy(document)
@@ -28,10 +28,13 @@ def with_real_ids(document: dict[str, Any], database: Database) -> dict[str, Any
 
 def _name_dataset(document: dict[str, Any], newest: dict[str, str]) -> None:
     """The example jobs train on the sample, whatever identifier it got here."""
-    body = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]
-    if "penguins" in newest:
+    if "penguins" not in newest:
+        return
+    for path in ("/v1/jobs", "/v1/sweeps", "/v1/sweeps/activations"):
+        body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         for example in body["examples"].values():
-            example["value"]["dataset"] = newest["penguins"]
+            value = example["value"]
+            value.get("job", value)["dataset"] = newest["penguins"]
 
 
 def _newest(session: Session) -> dict[str, str]:
@@ -39,6 +42,7 @@ def _newest(session: Session) -> dict[str, str]:
         "penguins": session.scalar(select(func.max(Dataset.id)).where(Dataset.name == "penguins")),
         "dataset_id": session.scalar(select(func.max(Dataset.id))),
         "job_id": session.scalar(select(func.max(Job.id))),
+        "sweep_id": session.scalar(select(func.max(Job.id)).where(Job.kind == "sweep")),
         "name": session.scalar(select(Model.name).order_by(Model.created_at.desc()).limit(1)),
     }
     return {name: value for name, value in found.items() if value is not None}

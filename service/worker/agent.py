@@ -35,6 +35,7 @@ from service.kit.doorbell import Doorbell
 from service.kit.problems import Problem
 from service.models import registry, removal
 from service.settings import Settings
+from service.sweeps import store as sweeps
 from service.worker import endings
 from service.worker.processes import Child, spawn
 from service.worker.run import Run
@@ -105,7 +106,8 @@ class Agent:
         self._fill()
 
     def _patience(self) -> float:
-        if any(run.points or run.stop_by is not None for run in self.runs.values()):
+        runs = self.runs.values()
+        if any(run.points or run.trials or run.stop_by is not None for run in runs):
             return self.settings.beat_seconds
         return self.settings.sweep_seconds
 
@@ -165,7 +167,14 @@ class Agent:
                 settings.job_threads,
             ),
             against=self._against(lease),
+            trials=self._trials(lease),
         )
+
+    def _trials(self, lease: Lease) -> dict[int, float | None]:
+        if lease.kind != "sweep":
+            return {}
+        with self.database.read() as session:
+            return sweeps.losses(session, lease.job_id)
 
     def _against(self, lease: Lease) -> str | None:
         if lease.kind != "verify" or lease.subject is None:
@@ -186,6 +195,7 @@ class Agent:
         if isinstance(message, Advanced):
             run.epoch, run.rows_per_second = message.epoch, message.rows_per_second
             run.findings.extend(message.findings)
+            run.trials.extend(message.trials)
             if message.snapshot is not None:
                 run.superseded(message.snapshot)
         else:
@@ -252,6 +262,7 @@ class Agent:
         if run.child.memory() - run.base > self.settings.job_memory_bytes:
             return Failed([], "memory_exceeded", "The job needs more memory than it may have.")
         budget = run.lease.spec["training"]["max_seconds"] + self.settings.overrun_seconds
+        budget += run.lease.spec.get("sweep", {}).get("seconds", 0.0)
         if clock - run.started > budget:
             message = "The job came to no end within its time, though training was over by then."
             return Failed([], "time_budget", message)
@@ -278,6 +289,7 @@ class Agent:
                 )
                 if done[run.lease.job_id] is not None:
                     diagnosis.note(session, run.lease.job_id, run.findings)
+                    sweeps.write(session, run.lease.job_id, run.trials)
         for run in due:
             superfluous = done[run.lease.job_id]
             if superfluous is None:

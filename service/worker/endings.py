@@ -14,6 +14,7 @@ from service.kit.database import Database
 from service.kit.doorbell import Doorbell
 from service.models import registry
 from service.settings import Settings
+from service.sweeps import store as sweeps
 from service.worker.run import Run
 
 _log = logging.getLogger("sigmoid.worker")
@@ -42,7 +43,7 @@ def succeed(bench: Bench, run: Run, end: Trained) -> None:
                 diagnosis.note(session, run.lease.job_id, [*run.findings, *end.findings])
             else:
                 registry.confirm(session, run.lease, end)
-            queue.write_epochs(session, run.lease.job_id, run.points)
+            _write(session, run)
             superfluous = _save(session, bench, run, end.snapshot)
     except registry.LeaseLost:  # cancelled while it ended, or somebody else's by now
         abandon(bench, run, "it was asked to stop")
@@ -65,7 +66,7 @@ def fail(bench: Bench, run: Run, end: Failed) -> None:
     with bench.database.write() as session:
         failed = queue.settle(session, run.lease, State.FAILED, error=error, epoch=run.epoch)
         if failed:
-            queue.write_epochs(session, run.lease.job_id, run.points)
+            _write(session, run)
             diagnosis.note(session, run.lease.job_id, [*run.findings, *end.findings])
             superfluous = _save(session, bench, run, run.snapshot)
     if failed:
@@ -86,7 +87,7 @@ def abandon(bench: Bench, run: Run, reason: str) -> None:
     with bench.database.write() as session:
         state = queue.set_aside(session, run.lease, reason, epoch=run.epoch)
         if state is not None:
-            queue.write_epochs(session, run.lease.job_id, run.points)
+            _write(session, run)
             diagnosis.note(session, run.lease.job_id, run.findings)
             superfluous = _save(session, bench, run, run.snapshot)
     if state is not None:
@@ -108,10 +109,17 @@ def crash(bench: Bench, run: Run) -> None:
             epoch=run.epoch,
         )
         if kept is not None:
+            sweeps.write(session, run.lease.job_id, run.trials)
             limit = bench.settings.max_crashes
             queue.crashed(session, run.lease, reason, words, limit=limit)
     if kept is not None:
         run.saved_as(kept)
+
+
+def _write(session: Session, run: Run) -> None:
+    """What the run had said and was not yet written: epochs, and trials of a sweep."""
+    queue.write_epochs(session, run.lease.job_id, run.points)
+    sweeps.write(session, run.lease.job_id, run.trials)
 
 
 def _save(session: Session, bench: Bench, run: Run, snapshot: Snapshot | None) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from service.jobs.messages import Failed, Snapshot, Stopped, Trained
 from service.jobs.queue import Lease
 from service.settings import Settings
+from service.sweeps.messages import Trial
 from service.worker.processes import Child
 
 
@@ -20,6 +21,7 @@ class Run:
     started: float = field(default_factory=time.monotonic)
     points: list[dict[str, Any]] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
+    trials: list[Trial] = field(default_factory=list)
     snapshot: Snapshot | None = None
     saved: bool = False  # whether the job has a checkpoint in the database
     epoch: float = 0.0
@@ -47,7 +49,7 @@ class Run:
         """All that was known has been committed."""
         self.saved = self.saved or self.snapshot is not None
         self.points, self.snapshot, self.beat_at = [], None, clock
-        self.findings = []
+        self.findings, self.trials = [], []
 
     def saved_as(self, superfluous: list[str]) -> None:
         """Its last checkpoint has been committed, and these files are named no longer."""
@@ -69,7 +71,7 @@ class Run:
     def is_due(self, clock: float, settings: Settings) -> bool:
         """Whether to write now: progress soon, silence a third of the lease later."""
         waited = clock - self.beat_at
-        if self.points or self.snapshot is not None:
+        if self.points or self.trials or self.snapshot is not None:
             return waited >= settings.beat_seconds
         return waited >= min(
             settings.lease_seconds / 3, 1.0 if self.epoch else settings.lease_seconds

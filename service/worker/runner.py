@@ -8,6 +8,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from core.appraisal import appraise
 from core.calibration import calibrate
 from core.errors import DataError
@@ -33,6 +35,7 @@ from service.worker.doctor import attend
 from service.worker.environment import ENVIRONMENT
 from service.worker.folding import Diverged, Folded, Interrupted, cross_validate, within
 from service.worker.preparing import Prepared, load, prepare
+from service.worker.sweeping import Exploration
 from service.worker.verifying import verify
 
 CODE_VERSION = version("sigmoid")
@@ -60,7 +63,7 @@ def run(
 ) -> Iterator[Message]:
     """Train; the last message is Trained, Failed, or Stopped when that was asked for."""
     try:
-        for message in _train(assignment, asked_to_stop):
+        for message in _work(assignment, asked_to_stop):
             if assignment.against is not None and isinstance(message, Trained):
                 yield verify(message, Path(assignment.against))
             else:
@@ -69,6 +72,17 @@ def run(
         yield Failed([], "dataset_invalid", str(error), None)
     except MemoryError:
         yield Failed([], "memory_exceeded", "Training needs more memory than there is.", None)
+
+
+def _work(assignment: Assignment, asked_to_stop: Callable[[], bool]) -> Iterator[Message]:
+    """Train the job; of a sweep first all its trials, then the best as a job of its own."""
+    if "sweep" in assignment.spec:
+        exploration = Exploration(assignment, asked_to_stop)
+        yield from exploration.run()
+        if exploration.best is None:
+            return
+        assignment = msgspec.structs.replace(assignment, spec=exploration.best)
+    yield from _train(assignment, asked_to_stop)
 
 
 def _train(assignment: Assignment, asked_to_stop: Callable[[], bool]) -> Iterator[Message]:
