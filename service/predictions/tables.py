@@ -46,7 +46,7 @@ def predict_table(
     with Writer(destination, model, form) as writer:
         for block in read_blocks(source, list(features), rows=BLOCK):
             try:
-                prediction = model.predict(_fitted(block, features))
+                prediction = model.predict(fitted(block, features))
             except DataError as error:
                 error.row = None if error.row is None else error.row + done
                 raise
@@ -69,7 +69,7 @@ def _decided(prediction: Prediction, threshold: float | None) -> Prediction:
     return replace(prediction, labels=labels)
 
 
-def _fitted(block: Table, features: Mapping[str, Feature]) -> Table:
+def fitted(block: Table, features: Mapping[str, Feature]) -> Table:
     """The block's columns in the types of the model. Raises DataError naming the row."""
     for name in features:
         if name not in block:

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from service.kit.database import Database
 from service.tables import Dataset, Job, Model
 
+SAMPLE = "ds_sample_penguins"
+
 
 def with_real_ids(document: dict[str, Any], database: Database) -> dict[str, Any]:
     """A copy whose path examples name the newest data set, job, sweep and model there is."""
@@ -30,11 +32,12 @@ def _name_dataset(document: dict[str, Any], newest: dict[str, str]) -> None:
     """The example jobs train on the sample, whatever identifier it got here."""
     if "penguins" not in newest:
         return
-    for path in ("/v1/jobs", "/v1/sweeps", "/v1/sweeps/activations"):
-        body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
-        for example in body["examples"].values():
-            value = example["value"]
-            value.get("job", value)["dataset"] = newest["penguins"]
+    for operations in document["paths"].values():
+        body = operations.get("post", {}).get("requestBody", {}).get("content", {})
+        for example in body.get("application/json", {}).get("examples", {}).values():
+            for value in (example["value"], example["value"].get("job", {})):
+                if value.get("dataset") == SAMPLE:
+                    value["dataset"] = newest["penguins"]
 
 
 def _newest(session: Session) -> dict[str, str]:
