@@ -71,6 +71,10 @@ class Model:
         """
         return self._answer(*self._reader.read(rows))
 
+    def inputs(self, rows: Sequence[Any]) -> Matrix:
+        """What the network gets of rows as JSON has them: (rows, width). Raises DataError."""
+        return self._reader.read(rows)[0]
+
     def answer(self, rows: Sequence[Sequence[Any]]) -> tuple[list[Answer], list[Warning_]]:
         """What `listed` gives for rows in signature order whose cells are known to be of their
         column's type (float, str or bool; None where missing). Raises DataError.
