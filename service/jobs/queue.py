@@ -28,6 +28,7 @@ SUCCESS = {
     "sweep": "The sweep is done and its best network is published.",
 }
 MAX_LOSSES = 20  # workers that may die under a job between two of its checkpoints
+PROGRESS: dict[str, Any] = {"crashes": 0, "losses": 0}  # what comes next starts from here
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def beat(
     this has committed.
     """
     if snapshot is not None:
-        progress |= {"crashes": 0, "losses": 0}  # what comes next starts from here
+        progress |= PROGRESS
     if not holds(session, lease, lease_until=time.time() + ttl, **progress):
         return None
     write_epochs(session, lease.job_id, points)

@@ -286,6 +286,7 @@ class Agent:
                     keep=settings.checkpoints_kept,
                     epoch=run.epoch,
                     rows_per_second=run.rows_per_second,
+                    **(queue.PROGRESS if run.trials else {}),
                 )
                 if done[run.lease.job_id] is not None:
                     diagnosis.note(session, run.lease.job_id, run.findings)

@@ -166,6 +166,10 @@ def test_a_sweep_is_cancelled_and_keeps_what_it_found(client: httpx2.Client, pen
     assert client.get("/v1/sweeps/job_nobody").status_code == 404
 
 
+def done(client: httpx2.Client, path: str) -> int:
+    return int(client.get(path).json()["progress"]["trained"])
+
+
 def test_a_killed_sweep_goes_on_to_the_same_leaderboard(tmp_path: Path) -> None:
     def leaderboard(sweep: dict) -> str:
         rows = [{**row, "seconds": 0} for row in sweep["leaderboard"]]
@@ -178,16 +182,14 @@ def test_a_killed_sweep_goes_on_to_the_same_leaderboard(tmp_path: Path) -> None:
             "job": {"dataset": "ds_sample_penguins", **job},
             "space": {"/training/optimizer/learning_rate": {"log_range": [0.0005, 0.02]}},
             "method": "tpe",
-            "trials": 24,
+            "trials": 48,
         }
         ids = []
         for kill in (False, True):
             sweep = client.post("/v1/sweeps", json=body).json()
             path = f"/v1/sweeps/{sweep['id']}"
-            if kill:
-                wait_until(
-                    lambda path=path: client.get(path).json()["progress"]["trained"] >= 5, 60
-                )
+            for trained in (4, 12, 20) if kill else ():  # a third death without progress is poison
+                wait_until(lambda path=path, n=trained: done(client, path) >= n, 60)
                 for pid in runs(service):
                     os.kill(pid, signal.SIGKILL)
             wait_until(lambda path=path: client.get(path).json()["state"] == "succeeded", 90)
@@ -195,4 +197,4 @@ def test_a_killed_sweep_goes_on_to_the_same_leaderboard(tmp_path: Path) -> None:
         undisturbed, killed = ids
         assert leaderboard(undisturbed) == leaderboard(killed)
         history = client.get(f"/v1/jobs/{killed['id']}").json()["history"]
-        assert "interrupted" in [one["state"] for one in history]
+        assert [one["state"] for one in history].count("interrupted") == 3
