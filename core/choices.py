@@ -17,7 +17,8 @@ class Choice:
     level of levels; constant fills in `fill`; indicator imputes and adds an input that is 1 where
     the value was missing; error refuses.
     unseen: other takes a level that training did not see as none of the known; error refuses.
-    levels: the order of an ordinal encoding. parts: of a date.
+    levels: the order of an ordinal encoding. parts: of a date. dimensions: of an embedding, None
+    for as many as its levels suggest.
     """
 
     scaling: str = "standardize"
@@ -27,6 +28,7 @@ class Choice:
     fill: float | str | bool | None = None
     levels: tuple[str, ...] | None = None
     parts: tuple[str, ...] | None = None
+    dimensions: int | None = None
 
     @property
     def refusal(self) -> Missing:

@@ -60,8 +60,12 @@ class Epoch:
     histograms: Histograms | None = None
 
     @classmethod
-    def of_point(cls, number: int, point: Floats, layers: int, validated: bool) -> "Epoch":
-        """From the numbers that the kernel reports: `core.measures` has their order."""
+    def of_point(
+        cls, number: int, point: Floats, layers: int, validated: bool, skipped: int = 0
+    ) -> "Epoch":
+        """From the numbers that the kernel reports: `core.measures` has their order. skipped: of
+        the first layers, which are embeddings and not told of.
+        """
         values: list[float] = point.tolist()
         at = [5, 5 + layers, 5 + 2 * layers, 4 + 3 * layers, 3 + 4 * layers]
         return cls(
@@ -71,10 +75,10 @@ class Epoch:
             train_score=values[2],
             validation_score=values[3] if validated else None,
             learning_rate=values[4],
-            gradient_norms=tuple(values[at[0] : at[1]]),
-            update_ratio=tuple(values[at[1] : at[2]]),
-            saturation=tuple(values[at[2] : at[2] + layers - 1]),
-            dead_units=tuple(values[5 + 3 * layers - 1 : 5 + 4 * layers - 2]),
+            gradient_norms=tuple(values[at[0] + skipped : at[1]]),
+            update_ratio=tuple(values[at[1] + skipped : at[2]]),
+            saturation=tuple(values[at[2] + skipped : at[2] + layers - 1]),
+            dead_units=tuple(values[4 + 3 * layers + skipped : 3 + 4 * layers]),
         )
 
 
@@ -89,11 +93,11 @@ def histograms(network: Network, theta: Floats, gradient: Floats, x: Floats) -> 
     optimiser took it last.
     """
     activations, gradients, zeros = [], [], []
-    a = x[:PICTURED_ROWS]
+    a, offsets = x[:PICTURED_ROWS], network.offsets[len(network.trained) - len(network.layers) :]
     for layer, dense in enumerate(network.dense(theta)):
         a = dense.forward(a)
         activations.append(histogram(a))
-        sizes = np.abs(gradient[network.offsets[layer] : network.offsets[layer + 1]])
+        sizes = np.abs(gradient[offsets[layer] : offsets[layer + 1]])
         present = sizes[sizes > 0].astype(np.float64)
         zeros.append(int(sizes.size - present.size))
         logs = np.log10(np.maximum(present, 10.0**LEAST_EXPONENT))

@@ -25,7 +25,6 @@ FEATURES: dict[str, type[NumberFeature | LevelFeature | LookupFeature | DateFeat
     "boolean": LevelFeature,
     "ordinal": LookupFeature,
     "frequency": LookupFeature,
-    "index": LookupFeature,
     "date": DateFeature,
 }
 

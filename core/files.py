@@ -129,6 +129,7 @@ def _check(model: Model) -> None:
         and network.link in _LINKS[model.task]
         and network.inputs == model.preprocessor.width
         and network.outputs == model.target.outputs
+        and network.embeddings == model.preprocessor.embeddings
         and all(layer.activation in ACTIVATIONS and layer.units > 0 for layer in network.layers)
         and theta.dtype in (np.float32, np.float64)
         and theta.shape == (network.parameter_count,)

@@ -68,6 +68,9 @@ def initialize(network: Network, seed: int, dtype: str, init: str = "auto") -> F
         activation = ACTIVATIONS[network.activations[layer]]
         chosen = INITIALIZERS[AUTO[activation.init] if init == "auto" else init]
         count, start = block.weights.size, network.offsets[layer]
+        if layer == 0 and network.embeddings:
+            block.weights[:] = _tables(network, draws[:count])
+            continue
         deviation = np.sqrt(chosen.variance(*block.weights.shape))
         first = draws[start : start + count]
         second = draws[network.learned_count + start : network.learned_count + start + count]
@@ -77,6 +80,20 @@ def initialize(network: Network, seed: int, dtype: str, init: str = "auto") -> F
             block.scale[:] = 1.0
             block.variance[:] = 1.0
     return theta
+
+
+def _tables(network: Network, draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows of embeddings whose squares sum to 1 on average, as a level's one input has it; the
+    row of an input that tells of a missing value is 0, so that it changes nothing unlearned.
+    """
+    found, start = _uniform(draws), 0
+    for one in network.embeddings:
+        stop = start + one.levels * one.dimensions
+        found[start:stop] /= np.sqrt(one.dimensions)
+        if one.flagged:
+            found[stop - one.dimensions : stop] = 0.0
+        start = stop
+    return found
 
 
 def _uniform(draws: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,9 +19,9 @@ IN, OUT, WEIGHTS, BIASES, SCALE, RUNNING = range(6)
 # gradient, dropout's mask, normalised sums, 1/deviation (the mean behind it), and how many rows
 # were not flat, unit by unit
 SUMS, ACTIVATED, GIVEN, DELTA, MASK, NORMAL, INVERSE, LIVELY = range(6, 14)
-# address of the activation; whether the layer is trained, and has biases
-ACTIVATION, TRAINED, BIASED = range(14, 17)
-COLUMNS = 17
+# address of the activation; whether the layer is trained, has biases, is one of embeddings
+ACTIVATION, TRAINED, BIASED, LOOKED_UP = range(14, 18)
+COLUMNS = 18
 ALPHA, DROPOUT, FLAT = range(3)
 _ALIGNED = 16  # numbers: a part starts where a vector register would
 
@@ -53,9 +53,10 @@ def lay_out(
 
     for layer, row in enumerate(table):
         n, m = network.sizes[layer : layer + 2]
-        hidden = network.layers[layer] if layer < len(network.layers) else None
+        hidden = network.trained[layer] if layer < len(network.trained) else None
         row[IN], row[OUT], row[WEIGHTS] = n, m, network.offsets[layer]
-        row[BIASES] = row[WEIGHTS] + n * m
+        row[BIASES] = row[WEIGHTS] + network.weight_counts[layer]
+        row[LOOKED_UP] = layer == 0 and len(network.embeddings) > 0
         row[SUMS], row[ACTIVATED], row[DELTA] = take(rows * m), take(rows * m), take(rows * m)
         row[GIVEN] = row[ACTIVATED]
         row[ACTIVATION], row[LIVELY] = addresses[layer], take(m)

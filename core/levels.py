@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from core.choices import Choice, Missing, Unseen
 from core.columns import BOOLEAN_LEVELS, Category, Column, Indices
+from core.embeddings import dimensions_for
 from core.errors import TooWide, UnseenLevel, WrongType
 from core.numeric import Matrix, Rows
 from core.remarks import Warning_, missing_value, no_value, unseen_level, unseen_levels
 
 MAX_LEVELS = 500  # that have an input each
 MAX_LISTED = 10_000  # that have a number each
+MAX_EMBEDDED = 5_000  # that have a row of a learned table each
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class LevelFeature:
 
     levels: those of the training rows, sorted. most_frequent: which of them stands in for a
     missing value. An unseen level is zero everywhere. indicator: a last input is 1 where the
-    value is missing. missing, unseen: whether such values are refused.
+    value is missing. missing, unseen: whether such values are refused. dimensions: of the learned
+    table whose rows stand for the inputs; 0 for none.
     """
 
     name: str
@@ -34,6 +37,7 @@ class LevelFeature:
     indicator: bool = field(default=False, kw_only=True)
     missing: Missing = field(default="impute", kw_only=True)
     unseen: Unseen = field(default="other", kw_only=True)
+    dimensions: int = field(default=0, kw_only=True)
 
     @property
     def width(self) -> int:
@@ -92,7 +96,9 @@ class LevelFeature:
             "type": self.type,
             "levels": list(self.levels),
             "most_frequent": self.most_frequent,
-        } | ({"indicator": True} if self.indicator else {})
+            **({"indicator": True} if self.indicator else {}),
+            **({"dimensions": self.dimensions} if self.dimensions else {}),
+        }
 
     @classmethod
     def from_dict(
@@ -102,6 +108,9 @@ class LevelFeature:
         kind, (levels, frequent) = data["type"], _levels(data)
         if kind == "boolean" and levels != BOOLEAN_LEVELS:
             raise ValueError("a boolean is false or true")
+        dimensions = data.get("dimensions", 0)
+        if type(dimensions) is not int or dimensions < 0:
+            raise ValueError("dimensions are a whole number")
         return cls(
             data["name"],
             kind,
@@ -110,6 +119,7 @@ class LevelFeature:
             indicator=data.get("indicator", False) is True,
             missing=missing,
             unseen=unseen,
+            dimensions=dimensions,
         )
 
 
@@ -122,7 +132,7 @@ class LookupFeature:
     """
 
     name: str
-    encoding: Literal["ordinal", "frequency", "index"]
+    encoding: Literal["ordinal", "frequency"]
     levels: tuple[str, ...]
     values: tuple[float, ...]
     other: float
@@ -291,12 +301,19 @@ def _frequency(name: str, counts: Counts, choice: Choice) -> Fitted:
     return _listed(name, "frequency", tuple(counts), numbers, 0.0, counts, choice)
 
 
-def _index(name: str, counts: Counts, choice: Choice) -> Fitted:
-    """The level's position, for a layer that looks it up; an unseen level is one after the last."""
-    levels = _at_most(name, tuple(counts), MAX_LISTED)
-    values = tuple(float(position) for position in range(len(levels)))
-    frequent, other = _filling(levels, counts, choice), float(len(levels))
-    return LookupFeature(name, "index", levels, values, other, frequent, **_policies(choice))
+def _embedding(name: str, counts: Counts, choice: Choice) -> Fitted:
+    """An input a level, for a learned table. Levels of a single training row are no level of
+    their own: they are with the unseen ones, which so take part in learning.
+    """
+    common = {level: count for level, count in counts.items() if count > 1}
+    kept = counts if choice.unseen == "error" or not common else common
+    if choice.missing == "constant":
+        kept = {**kept, str(choice.fill): counts[str(choice.fill)]}
+    levels = _at_most(name, tuple(sorted(kept)), MAX_EMBEDDED)
+    policies = {**_policies(choice), "indicator": choice.missing not in ("constant", "error")}
+    dimensions = choice.dimensions or dimensions_for(len(levels))
+    frequent = _filling(levels, counts, choice)
+    return LevelFeature(name, "category", levels, frequent, dimensions=dimensions, **policies)
 
 
 def _listed(
@@ -331,7 +348,7 @@ ENCODINGS: dict[str, Callable[[str, Counts, Choice], Fitted]] = {
     "one_hot": _one_hot,
     "ordinal": _ordinal,
     "frequency": _frequency,
-    "index": _index,
+    "embedding": _embedding,
 }
 
 
@@ -347,7 +364,7 @@ def _at_most(name: str, levels: tuple[str, ...], most: int) -> tuple[str, ...]:
         return levels
     remedy = "leave it out or group its levels"
     if most == MAX_LEVELS:
-        remedy += ", or encode them by frequency"
+        remedy += ", or encode them by frequency or an embedding"
     raise TooWide(f"This column has more than {most} levels; {remedy}.", column=name)
 
 

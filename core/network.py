@@ -1,6 +1,7 @@
 """What a network is: layers, one flat parameter vector, and the forward pass in plain NumPy."""
 
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, cast
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.activations import ACTIVATIONS
+from core.embeddings import Embedding, check, expanded_width, expansion, table_size, wire
 
 Floats = NDArray[np.floating[Any]]
 Link = Literal["identity", "exp", "sigmoid", "softmax"]
@@ -63,7 +65,8 @@ class Dense:
 class Block:
     """A layer's parts of the flat vector, as views into it.
 
-    weights: (in, out). biases: (out,). scale, mean, variance: (out,) of the batch norm, else None.
+    weights: (in, out), of embeddings flat. biases: (out,). scale, mean, variance: (out,) of the
+    batch norm, else None.
     """
 
     weights: Floats
@@ -83,13 +86,15 @@ class Block:
 class Network:
     """A multi-layer perceptron's shape.
 
-    Its parameters are one flat vector W₀ b₀ W₁ b₁ … with the scale γ of a batch norm after the
+    Its parameters are one flat vector E W₀ b₀ W₁ b₁ … with the scale γ of a batch norm after the
     layer's biases, and behind all that is learned the running mean and variance of each batch
-    norm. The biases of a layer without are there, and 0.
+    norm. The biases of a layer without are there, and 0. E are the tables of the embeddings, as a
+    first layer of its own whose sums are the expanded inputs; it has biases, which are 0.
     link: how the last layer's sums become the answer (the inverse link of a generalised linear
     model): identity for numbers, exp for counts, sigmoid for two classes or several labels,
     softmax for more classes.
     input_dropout: share of the inputs that a training step leaves out.
+    embeddings: neighbouring inputs that become few numbers, in the order of the inputs.
     """
 
     inputs: int
@@ -97,34 +102,66 @@ class Network:
     outputs: int
     link: Link
     input_dropout: float = field(default=0.0, kw_only=True)
+    embeddings: tuple[Embedding, ...] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        check(self.inputs, self.embeddings)
+
+    @cached_property
+    def trained(self) -> tuple[Layer, ...]:
+        """The layers before the output as training has them: embeddings are one, the first."""
+        if not self.embeddings:
+            return self.layers
+        width = expanded_width(self.inputs, self.embeddings)
+        return (Layer(width, "identity", bias=False), *self.layers)
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
         """Units of every layer, the inputs first and the outputs last."""
-        return (self.inputs, *(layer.units for layer in self.layers), self.outputs)
+        return (self.inputs, *(layer.units for layer in self.trained), self.outputs)
 
     @cached_property
     def activations(self) -> tuple[str, ...]:
         """The activation behind each weight matrix; the last is the identity."""
-        return (*(layer.activation for layer in self.layers), "identity")
+        return (*(layer.activation for layer in self.trained), "identity")
 
     @cached_property
     def alphas(self) -> tuple[float, ...]:
         """The parameter of each of these activations."""
-        return (*(layer.slope for layer in self.layers), 0.0)
+        return (*(layer.slope for layer in self.trained), 0.0)
 
     @cached_property
     def normalized(self) -> tuple[bool, ...]:
         """Which layers normalise their sums; the last never does."""
-        return (*(layer.batch_norm for layer in self.layers), False)
+        return (*(layer.batch_norm for layer in self.trained), False)
+
+    @cached_property
+    def weight_counts(self) -> tuple[int, ...]:
+        """How many weights each layer has: n m, or the size of the tables."""
+        found = [n * m for n, m in pairwise(self.sizes)]
+        return (table_size(self.embeddings), *found[1:]) if self.embeddings else tuple(found)
+
+    @cached_property
+    def wires(self) -> NDArray[np.int64]:
+        """Where each input goes: `core.embeddings.wire`."""
+        return wire(self.inputs, self.embeddings)
 
     @cached_property
     def offsets(self) -> tuple[int, ...]:
         """Where each layer's parameters start, and where the last ones end."""
         found = [0]
-        for (n, m), norm in zip(pairwise(self.sizes), self.normalized, strict=True):
-            found.append(found[-1] + (n + 1 + norm) * m)
+        sizes = zip(self.weight_counts, self.sizes[1:], self.normalized, strict=True)
+        for weights, m, norm in sizes:
+            found.append(found[-1] + weights + (1 + norm) * m)
         return tuple(found)
+
+    def held(self, frozen: Iterable[int]) -> frozenset[int]:
+        """Layers, counted without the embeddings, as training counts them; the embeddings are
+        held with the first.
+        """
+        if not self.embeddings:
+            return frozenset(frozen)
+        return frozenset({at + 1 for at in frozen} | {at for at in frozen if at == 0})
 
     @cached_property
     def learned_count(self) -> int:
@@ -141,14 +178,17 @@ class Network:
     def blocks(self, theta: Floats) -> list[Block]:
         """Each layer's parameters, as views into `theta`."""
         found, statistics = [], self.learned_count
-        shapes = zip(pairwise(self.sizes), self.offsets, self.normalized, strict=False)
-        for (n, m), start, norm in shapes:
-            weights = theta[start : start + n * m].reshape(n, m)
-            biases = theta[start + n * m : start + (n + 1) * m]
-            if not norm:
+        places = zip(self.offsets, self.weight_counts, strict=False)
+        for layer, (start, count) in enumerate(places):
+            n, m = self.sizes[layer : layer + 2]
+            end = start + count
+            is_table = layer == 0 and len(self.embeddings) > 0
+            weights = theta[start:end] if is_table else theta[start:end].reshape(n, m)
+            biases = theta[end : end + m]
+            if not self.normalized[layer]:
                 found.append(Block(weights, biases))
                 continue
-            scale = theta[start + (n + 1) * m : start + (n + 2) * m]
+            scale = theta[end + m : end + 2 * m]
             mean = theta[statistics : statistics + m]
             variance = theta[statistics + m : statistics + 2 * m]
             found.append(Block(weights, biases, scale, mean, variance))
@@ -156,16 +196,23 @@ class Network:
         return found
 
     def views(self, theta: Floats) -> list[tuple[Floats, Floats]]:
-        """Weights (n_in, n_out) and biases (n_out,) of each layer, as views into `theta`."""
+        """Weights (n_in, n_out) and biases (n_out,) of each layer, as views into `theta`. Those of
+        embeddings are their tables, flat.
+        """
         return [(block.weights, block.biases) for block in self.blocks(theta)]
 
     def dense(self, theta: Floats) -> tuple[Dense, ...]:
-        """The network as plain dense layers: batch norm folded in, dropout gone.
+        """The network as plain dense layers: batch norm and embeddings folded in, dropout gone.
 
         Weights are views into `theta` where there is nothing to fold.
         """
-        layers = zip(self.blocks(theta), self.activations, self.alphas, strict=True)
-        return tuple(Dense(*_folded(block), name, alpha) for block, name, alpha in layers)
+        blocks = zip(self.blocks(theta), self.activations, self.alphas, strict=True)
+        layers = [Dense(*_folded(block), name, alpha) for block, name, alpha in blocks]
+        if self.embeddings:
+            tables, first, *others = layers
+            whole = expansion(self.wires, tables.weights, self.sizes[1])
+            layers = [replace(first, weights=whole @ first.weights), *others]
+        return tuple(layers)
 
     def logits(self, theta: Floats, x: Floats) -> Floats:
         """The last layer's sums for rows x (rows, inputs): shape (rows, outputs)."""
@@ -185,7 +232,8 @@ class Network:
     def from_dict(cls, data: dict[str, Any]) -> "Network":
         """From JSON."""
         layers = tuple(Layer(**layer) for layer in data["layers"])
-        return cls(**{**data, "layers": layers})
+        embeddings = tuple(Embedding(**one) for one in data.get("embeddings", ()))
+        return cls(**{**data, "layers": layers, "embeddings": embeddings})
 
 
 def _chosen(part: Network | Layer) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class Given(NamedTuple):
     slots: Any
     hyper: Any
     memory: Any
+    wires: Any
 
 
 @inner
@@ -79,7 +80,9 @@ def _learn(first: int, stop: int, given: Any) -> None:
         key = dropout_key(given.seed, epoch, step, 0)
         drop(values, mask, values, number, key, given.settings[INPUT_DROPOUT])
     work, p = given.work, given.p
-    forward_pass(inputs, theta, work, table, given.knobs, True, given.seed, epoch, step, first)
+    forward_pass(
+        inputs, theta, work, table, given.knobs, True, given.seed, epoch, step, first, given.wires
+    )
     judge_rows(targets, work, table, given.rules[LOSS_AT], p, given.per_row, first)
     last = table.shape[0] - 1
     d = slab(work, table[last, DELTA], first, stop - first, table[last, OUT])
@@ -97,7 +100,7 @@ def _derive(which: int, parts: int, given: Any) -> None:
     """From all deltas to one part of the gradient."""
     work, table, lowest = given.work, given.table, given.rules[LOWEST]
     inputs = given.xb[: given.control[crew.ROWS]]
-    gather_gradient(inputs, given.gradient, work, table, lowest, parts, which)
+    gather_gradient(inputs, given.gradient, work, table, lowest, parts, which, given.wires)
 
 
 @expanded
@@ -117,7 +120,9 @@ def _judge_rows(kind: int, first: int, stop: int, given: Any) -> None:
     theta = given.averaged if kind == JUDGE_HELD_BY_AVERAGE else given.theta
     work, table, start = given.work, given.table, given.control[crew.START]
     rows, targets = rows[start + first : start + stop], targets[start + first : start + stop]
-    forward_pass(rows, theta, work, table, given.knobs, False, np.uint64(0), 0, 0, first)
+    forward_pass(
+        rows, theta, work, table, given.knobs, False, np.uint64(0), 0, 0, first, given.wires
+    )
     judge_rows(targets, work, table, given.rules[LOSS_AT], given.p, given.per_row, first)
 
 

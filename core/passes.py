@@ -13,6 +13,7 @@ import numpy as np
 
 from core.compilation import call, expanded, inner, keep_apart
 from core.crew import bounds
+from core.embeddings import FIRST, PLACE, WIDTH
 from core.layout import (
     ACTIVATED,
     ACTIVATION,
@@ -24,6 +25,7 @@ from core.layout import (
     GIVEN,
     IN,
     INVERSE,
+    LOOKED_UP,
     MASK,
     NORMAL,
     OUT,
@@ -153,6 +155,43 @@ def _normalize_as_learned(z: Any, scale: Any, running: Any) -> None:
 
 
 @inner
+def _look_up(x: Any, tables: Any, wires: Any, out: Any) -> None:
+    """Expanded inputs: rows of the tables where an input is one of embeddings, else itself."""
+    keep_apart()
+    none = x.dtype.type(0.0)
+    for i in range(x.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = none
+        for k in range(x.shape[1]):
+            value = x[i, k]
+            if value == none:
+                continue
+            first, width, place = wires[k, FIRST], wires[k, WIDTH], wires[k, PLACE]
+            if width == 0:
+                out[i, first] = value
+            for j in range(width):
+                out[i, first + j] += value * tables[place + j]
+
+
+@inner
+def _gather_tables(x: Any, d: Any, gradient: Any, wires: Any, first: int, stop: int) -> None:
+    """The gradient of the tables' rows that belong to the inputs from first to stop."""
+    keep_apart()
+    none = x.dtype.type(0.0)
+    for k in range(first, stop):
+        for j in range(wires[k, WIDTH]):
+            gradient[wires[k, PLACE] + j] = none
+    for i in range(x.shape[0]):
+        for k in range(first, stop):
+            value = x[i, k]
+            if value == none:
+                continue
+            place, column = wires[k, PLACE], wires[k, FIRST]
+            for j in range(wires[k, WIDTH]):
+                gradient[place + j] += value * d[i, column + j]
+
+
+@inner
 def forward_pass(
     x: Any,
     theta: Any,
@@ -164,6 +203,7 @@ def forward_pass(
     epoch: int,
     step: int,
     first: int,
+    wires: Any,
 ) -> None:
     """Fill the buffer with every layer's sums and activations for the rows x.
 
@@ -175,7 +215,10 @@ def forward_pass(
     for layer in range(table.shape[0]):
         n, m = table[layer, IN], table[layer, OUT]
         sums = slab(work, table[layer, SUMS], first, rows, m)
-        times(source, part(theta, table[layer, WEIGHTS], n, m), sums)
+        if table[layer, LOOKED_UP] == 1:
+            _look_up(x, theta, wires, sums)
+        else:
+            times(source, part(theta, table[layer, WEIGHTS], n, m), sums)
         biases = theta[table[layer, BIASES] : table[layer, BIASES] + m]
         if table[layer, SCALE] >= 0:
             scale = theta[table[layer, SCALE] : table[layer, SCALE] + m]
@@ -281,7 +324,7 @@ def backward_pass(
 
 @inner
 def gather_gradient(
-    x: Any, gradient: Any, work: Any, table: Any, lowest: int, parts: int, which: int
+    x: Any, gradient: Any, work: Any, table: Any, lowest: int, parts: int, which: int, wires: Any
 ) -> None:
     """From all rows' deltas to one part of each layer's weights' gradient; biases are of part 0."""
     keep_apart()
@@ -295,7 +338,10 @@ def gather_gradient(
         elif which == 0 and table[layer, SCALE] < 0:
             _sum_rows(d, biases)
         first, stop = bounds(n, parts, which)
-        if table[layer, TRAINED] == 1 and first < stop:
+        if table[layer, LOOKED_UP] == 1:
+            if table[layer, TRAINED] == 1:
+                _gather_tables(x, d, gradient, wires, first, stop)
+        elif table[layer, TRAINED] == 1 and first < stop:
             source = part(work, table[layer - 1, GIVEN], rows, n) if layer > 0 else x
             out = part(gradient, table[layer, WEIGHTS], n, m)
             transposed_times(source, d, out, first, stop)

@@ -9,9 +9,11 @@ import numpy as np
 
 from core.choices import Choice, Missing, Unseen
 from core.columns import Category, Column, Indices, Numeric, Table, row_count
+from core.embeddings import Embedding
 from core.errors import DataError, MissingColumn, TooWide
 from core.features import (
     Feature,
+    LevelFeature,
     Matrix,
     Warning_,
     feature_from_dict,
@@ -79,6 +81,16 @@ class Preprocessor:
         """The first input of each feature."""
         widths = [feature.width for feature in self.features]
         return tuple(sum(widths[:position]) for position in range(len(widths)))
+
+    @cached_property
+    def embeddings(self) -> tuple[Embedding, ...]:
+        """The inputs that a network looks up in learned tables."""
+        placed = zip(self.starts, self.features, strict=True)
+        return tuple(
+            Embedding(start, one.width, one.dimensions, one.indicator)
+            for start, one in placed
+            if isinstance(one, LevelFeature) and one.dimensions
+        )
 
     @cached_property
     def names(self) -> tuple[str, ...]:

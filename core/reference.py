@@ -4,13 +4,14 @@ Same initial weights, same shuffles, same arithmetic, no speed. Tests hold the t
 this file says what the kernels do.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from core.activations import ACTIVATIONS, SATURATED
+from core.embeddings import expansion, gathered
 from core.epochs import Epoch, spread
 from core.initializers import initialize
 from core.losses import LOSSES
@@ -87,7 +88,8 @@ class _Run:
         self.averaged, self.updates = self.theta.copy(), 0
         self.batch = batch_rows(recipe, len(x))
         self.steps = -(-len(x) // self.batch)
-        self.free = trained(network, recipe.frozen)
+        self.held_layers = network.held(recipe.frozen)
+        self.free = trained(network, self.held_layers)
 
     def to_its_end(self) -> Fitted:
         recipe = self.recipe
@@ -144,7 +146,7 @@ class _Run:
         for step, chosen in enumerate(batches(order, self.batch)):
             passed = forward(
                 network, self.theta, self.x[chosen], key=(recipe.seed, number, step),
-                frozen=recipe.frozen,
+                frozen=self.held_layers,
             )  # fmt: skip
             logits, targets, weights = passed[-1].a, self.y[chosen], self.weights[chosen]
             losses = self.loss.value(logits, targets, self.p).astype(np.float64)
@@ -152,7 +154,7 @@ class _Run:
             score_sum += float(scored(self.loss.name, logits, targets, losses) @ weights)
             delta = self.loss.gradient(logits, targets, self.p)
             delta = delta * (weights / len(chosen)).astype(delta.dtype)[:, None]
-            gradient = backward(network, self.theta, passed, delta, recipe.frozen) * self.free
+            gradient = backward(network, self.theta, passed, delta, self.held_layers) * self.free
             before = self.theta.copy()
             self.step(gradient, float(losses @ weights) / len(chosen))
             if (step + 1) * count // self.steps > step * count // self.steps:
@@ -170,7 +172,9 @@ class _Run:
         offset, factor = spread(recipe, self.p, self.y, self.weights)
         flat = [[layer.mean() for layer in batch] for *_, batch in measured]
         alive = [np.logical_or.reduce([~m[layer].all(axis=0) for *_, m in measured])
-                 for layer in range(len(network.layers))]  # fmt: skip
+                 for layer in range(len(network.trained))]  # fmt: skip
+        skipped = len(network.trained) - len(network.layers)
+        lengths, moves = (np.mean([one[at] for one in measured], axis=0).tolist() for at in (0, 1))
         return Epoch(
             epoch=number,
             train_loss=loss_sum / rows,
@@ -178,10 +182,10 @@ class _Run:
             train_score=offset + factor * score_sum,
             validation_score=held[1],
             learning_rate=float(self.hyper[0]),
-            gradient_norms=tuple(np.mean([norm for norm, *_ in measured], axis=0).tolist()),
-            update_ratio=tuple(np.mean([moved for _, moved, _ in measured], axis=0).tolist()),
-            saturation=tuple(np.mean(flat, axis=0).tolist()) if network.layers else (),
-            dead_units=tuple(float(1.0 - units.mean()) for units in alive),
+            gradient_norms=tuple(lengths[skipped:]),
+            update_ratio=tuple(moves[skipped:]),
+            saturation=tuple(np.mean(flat, axis=0).tolist()[skipped:]) if network.layers else (),
+            dead_units=tuple(float(1.0 - units.mean()) for units in alive[skipped:]),
         )
 
     def step(self, gradient: Floats, loss: float) -> None:
@@ -200,7 +204,7 @@ class _Run:
         if self.optimizer.searches and np.isfinite(loss):
             self.search(before, gradient, loss)
         if recipe.max_norm is not None:
-            shorten_units(network, self.theta, recipe.max_norm, recipe.frozen)
+            shorten_units(network, self.theta, recipe.max_norm, self.held_layers)
         if recipe.average is not None:
             decay = min(recipe.average, (1.0 + self.updates) / (10.0 + self.updates))
             self.averaged += self.theta.dtype.type(1.0 - decay) * (self.theta - self.averaged)
@@ -234,14 +238,14 @@ class _Run:
         return float(losses.sum()) / len(x), offset + factor * total
 
 
-def trained(network: Network, frozen: tuple[int, ...]) -> Floats:
+def trained(network: Network, frozen: Collection[int]) -> Floats:
     """1 for each learned parameter that training may change, else 0."""
     free = np.ones(network.learned_count)
     for layer, (start, stop) in enumerate(zip(network.offsets, network.offsets[1:], strict=False)):
         if layer in frozen:
             free[start:stop] = 0.0
-        elif layer < len(network.layers) and not network.layers[layer].bias:
-            first = start + network.sizes[layer] * network.sizes[layer + 1]
+        elif layer < len(network.trained) and not network.trained[layer].bias:
+            first = start + network.weight_counts[layer]
             free[first : first + network.sizes[layer + 1]] = 0.0
     return free
 
@@ -266,7 +270,7 @@ def forward(
     x: Floats,
     *,
     key: tuple[int, int, int] | None = None,
-    frozen: tuple[int, ...] = (),
+    frozen: Collection[int] = (),
 ) -> list[Passed]:
     """What each layer makes of its inputs: z = normalised(x W) + b, a = f(z), dropped.
 
@@ -277,7 +281,7 @@ def forward(
     if key is not None and network.input_dropout > 0:
         x = x * dropped(x, key, 0, network.input_dropout)
     for layer, block in enumerate(network.blocks(theta)):
-        z: Floats = x @ block.weights
+        z: Floats = x @ matrix(network, layer, block)
         normal: Floats | None = None
         inverse: Floats | None = None
         if block.scale is not None:
@@ -287,11 +291,18 @@ def forward(
         a = ACTIVATIONS[name].value(z, alpha)
         found.append(Passed(x, z, a, None, normal, inverse))
         x = a
-        share = network.layers[layer].dropout if layer < len(network.layers) else 0.0
+        share = network.trained[layer].dropout if layer < len(network.trained) else 0.0
         if key is not None and share > 0:
             found[-1].mask = dropped(a, key, layer + 1, share)
             x = a * found[-1].mask
     return found
+
+
+def matrix(network: Network, layer: int, block: Block) -> Floats:
+    """What a layer's inputs are multiplied by; of embeddings rows of their tables, and ones."""
+    if block.weights.ndim > 1:
+        return block.weights
+    return expansion(network.wires, block.weights, network.sizes[layer + 1])
 
 
 def dropped(values: Floats, key: tuple[int, int, int], layer: int, share: float) -> Floats:
@@ -325,7 +336,7 @@ def backward(
     theta: Floats,
     passed: list[Passed],
     delta: Floats,
-    frozen: tuple[int, ...] = (),
+    frozen: Collection[int] = (),
 ) -> Floats:
     """The gradient of the loss by the chain rule, from delta = ∂L/∂z of the last layer."""
     whole = np.zeros_like(theta)
@@ -342,6 +353,9 @@ def backward(
                 along = here.normal * (delta * here.normal).mean(axis=0)
                 delta = delta - delta.mean(axis=0) - along
             delta = delta * block.scale * here.inverse
+        if block.weights.ndim == 1:
+            gathered(network.wires, here.source.T @ delta, gradient.weights)
+            continue
         gradient.weights[:] = here.source.T @ delta
         if layer > 0:
             below = passed[layer - 1]
@@ -378,11 +392,11 @@ def clipped(network: Network, gradient: Floats, recipe: Recipe) -> Floats:
 
 
 def shorten_units(
-    network: Network, theta: Floats, largest: float, frozen: tuple[int, ...] = ()
+    network: Network, theta: Floats, largest: float, frozen: Collection[int] = ()
 ) -> None:
-    """Bound the norm of the weights into each unit (Srivastava et al. 2014)."""
+    """Bound the norm of the weights into each unit (Srivastava et al. 2014), embeddings apart."""
     for layer, (weights, _) in enumerate(network.views(theta)):
-        if layer not in frozen:
+        if layer not in frozen and weights.ndim > 1:
             lengths = np.sqrt((weights**2).sum(axis=0))
             weights *= np.where(lengths > largest, largest / np.maximum(lengths, 1e-30), 1.0)
 
@@ -413,7 +427,7 @@ def ratios(moved: tuple[float, ...], sizes: tuple[float, ...]) -> tuple[float, .
 def flatness(network: Network, passed: list[Passed]) -> list[Any]:
     """Of each hidden layer, which activations (rows, units) are too flat to pass a gradient."""
     found = []
-    for layer, hidden in enumerate(network.layers):
+    for layer, hidden in enumerate(network.trained):
         activation, here = ACTIVATIONS[hidden.activation], passed[layer]
         slopes = np.abs(activation.slope(here.z, here.a, hidden.slope))
         found.append(slopes < SATURATED * activation.steepest)

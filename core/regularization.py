@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from core.compilation import inner, keep_apart, summing
-from core.layout import BIASES, IN, OUT, TRAINED, WEIGHTS
+from core.layout import BIASES, IN, LOOKED_UP, OUT, TRAINED, WEIGHTS
 from core.passes import fill, part
 
 
@@ -94,11 +94,13 @@ def decay(theta: Any, table: Any, share: float) -> None:
 
 @inner
 def shorten_units(theta: Any, work: Any, table: Any, largest: float) -> None:
-    """Bound the norm of the weights into each unit. work: scratch, one number a unit."""
+    """Bound the norm of the weights into each unit, embeddings apart. work: scratch, one number
+    a unit.
+    """
     keep_apart()
     kind = theta.dtype.type
     for layer in range(table.shape[0]):
-        if table[layer, TRAINED] == 0:
+        if table[layer, TRAINED] == 0 or table[layer, LOOKED_UP] == 1:
             continue
         n, m = table[layer, IN], table[layer, OUT]
         weights, squares = part(theta, table[layer, WEIGHTS], n, m), work[:m]

@@ -34,7 +34,7 @@ class State:
     @classmethod
     def begin(cls, network: Network, recipe: Recipe, theta: Floats) -> "State":
         """Before the first step, at the parameters theta."""
-        hidden = sum(layer.units for layer in network.layers)
+        hidden = sum(layer.units for layer in network.trained)
         start = np.array(theta, recipe.dtype)
         return cls(
             position=np.zeros(places.POSITIONS, np.int64),

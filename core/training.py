@@ -93,7 +93,8 @@ class Fit:
         self.parts = parts_of(network, self._batch)
         at_once = max(self._batch, min(len(self._xv), _EVALUATION_ROWS * self.parts))
         addresses = tuple(routines.activation(name, recipe.dtype) for name in network.activations)
-        layout = lay_out(network, at_once, addresses, frozenset(recipe.frozen))
+        layout = lay_out(network, at_once, addresses, network.held(recipe.frozen))
+        self._wires = network.wires
         self._table, self._knobs = layout.table, layout.knobs
         self._work = np.zeros(layout.size, kind)
         dropped = self._batch * network.inputs if network.input_dropout else 0
@@ -193,6 +194,7 @@ class Fit:
             slots=self._state.slots,
             hyper=self._hyper,
             memory=self._state.memory,
+            wires=self._wires,
         )
         return (
             self._state.position,
@@ -214,7 +216,8 @@ class Fit:
         return int(epoch) * self.steps_per_epoch + int(step)
 
     def _epoch(self, number: int, point: Floats) -> Epoch:
-        return Epoch.of_point(number, point, len(self._table), self._validated)
+        skipped = len(self._table) - len(self.network.layers) - 1
+        return Epoch.of_point(number, point, len(self._table), self._validated, skipped)
 
     @property
     def position(self) -> float:
@@ -241,7 +244,10 @@ class Fit:
         """Where a run that diverged lost its numbers first: 0 is the layer next to the inputs,
         len(network.layers) the output.
         """
-        return int(self._state.position[places.BROKEN]) if self.stop_reason == "diverged" else None
+        if self.stop_reason != "diverged":
+            return None
+        embedded = len(self.network.embeddings) > 0
+        return max(0, int(self._state.position[places.BROKEN]) - embedded)
 
     @property
     def best_epoch(self) -> int:
@@ -311,7 +317,7 @@ def _check(network: Network, recipe: Recipe, rows: int, validated: bool) -> None
         raise ValueError("training needs at least one row")
     if not validated and (recipe.monitor or "").startswith("validation"):
         raise ValueError("there are no validation rows to monitor")
-    if set(recipe.frozen) >= set(range(len(network.activations))):
+    if set(recipe.frozen) >= set(range(len(network.layers) + 1)):
         raise ValueError("a network with every layer frozen has nothing to learn")
     if not OPTIMIZERS[recipe.optimizer].searches:
         return

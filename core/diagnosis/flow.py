@@ -155,9 +155,10 @@ def _standard(case: Case) -> bool:
 
 def _factors(case: Case) -> list[float]:
     """Each layer's initial weights over the root mean square that its activation asks for."""
-    sizes = case.network.sizes
+    skipped = len(case.network.trained) - len(case.network.layers)  # embeddings, folded away
+    sizes = case.network.sizes[skipped:]
     factors = []
-    for at, name in enumerate(case.network.activations):
+    for at, name in enumerate(case.network.activations[skipped:]):
         usual = INITIALIZERS[AUTO[ACTIVATIONS[name].init]].variance(sizes[at], sizes[at + 1])
         factors.append(case.first.spread[at] / float(np.sqrt(usual)))
     return factors

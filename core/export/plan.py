@@ -107,8 +107,6 @@ def _levels(feature: LevelFeature) -> dict[str, Any]:
 
 
 def _lookup(feature: LookupFeature) -> dict[str, Any]:
-    if feature.encoding == "index":
-        raise NotExportable("Models with embeddings cannot be exported in this format.")
     return {
         "kind": "lookup",
         "levels": list(feature.levels),

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from core.embeddings import Embedding, dimensions_for
+from core.levels import MAX_EMBEDDED
 from service.kit.problems import FieldError, pointer
 from service.kit.schemas import ColumnName, Request, Text
 from service.tables import Json
@@ -20,8 +22,10 @@ class ColumnRequest(Request):
     """What is done with one column; what is left out is as for all."""
 
     scaling: ScalingName | None = Field(None, description="Of a column of numbers.")
-    encoding: Literal["one_hot", "ordinal", "frequency", "date"] | None = Field(
-        None, description="Of a column of text. date: ISO 8601, into its parts."
+    encoding: Literal["one_hot", "ordinal", "frequency", "embedding", "date"] | None = Field(
+        None,
+        description="Of a column of text. embedding: a learned table, a row a level. date: ISO "
+        "8601, into its parts.",
     )
     missing: Literal["impute", "mean", "median", "constant", "indicator", "error"] | None = None
     unseen: Literal["other", "error"] | None = None
@@ -33,6 +37,12 @@ class ColumnRequest(Request):
         min_length=2,
         max_length=10_000,
         description="With encoding: ordinal, the levels from first to last; default: sorted.",
+    )
+    dimensions: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="With encoding: embedding, of its table; default: 1.6 levels^0.56, at most 50.",
     )
     parts: list[PartName] | None = Field(
         None,
@@ -106,12 +116,18 @@ def _misfits(choice: ColumnRequest, kind: str, encoding: str) -> Iterator[tuple[
         yield "fill", "Give it with missing: constant, and only then."
     elif choice.fill is not None and not isinstance(choice.fill, _FILLS[kind]):
         yield "fill", f"Expected a value of the column's type, {kind}."
-    used = choice.encoding or encoding
+    yield from _encoding_misfits(choice, choice.encoding or encoding)
+
+
+def _encoding_misfits(choice: ColumnRequest, used: str) -> Iterator[tuple[str, str]]:
+    """Fields that another encoding than the one in use reads."""
     if choice.levels is not None:
         if used != "ordinal":
             yield "levels", "An order of levels is for encoding: ordinal."
         elif len(set(choice.levels)) < len(choice.levels):
             yield "levels", "A level is named twice."
+    if choice.dimensions is not None and used != "embedding":
+        yield "dimensions", "Dimensions are for encoding: embedding."
     if choice.parts is not None and used != "date":
         yield "parts", "Parts are for encoding: date."
     if choice.missing == "constant" and used == "date":
@@ -125,7 +141,7 @@ def usable_text(request: PreprocessingRequest, name: str) -> bool:
     """Whether a column of more levels than have an input each goes in another way."""
     choice = request.columns.get(name)
     encoding = choice.encoding if choice is not None and choice.encoding else request.encoding
-    return choice is not None and encoding in _LISTED | {"date"}
+    return choice is not None and encoding in _LISTED | {"date", "embedding"}
 
 
 def width(request: PreprocessingRequest, columns: list[Json]) -> int:
@@ -143,4 +159,19 @@ def _width(request: PreprocessingRequest, column: Json) -> int:
         return 1 + flag
     if encoding == "date":
         return WIDEST_DATE + flag
+    if encoding == "embedding":
+        distinct = column["distinct"] or MAX_EMBEDDED
+        return min(int(distinct), MAX_EMBEDDED) + 1
     return int(column["distinct"]) + (missing == "constant") + flag
+
+
+def embeddings(request: PreprocessingRequest, columns: list[Json]) -> tuple[Embedding, ...]:
+    """Those of the features, in order, as large as they can get."""
+    found, start = [], 0
+    for column in columns:
+        width, choice = _width(request, column), request.columns.get(column["name"])
+        if choice is not None and choice.encoding == "embedding":
+            dimensions = choice.dimensions or dimensions_for(width)
+            found.append(Embedding(start, width, dimensions))
+        start += width
+    return tuple(found)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from core.embeddings import Embedding
 from core.losses import LOSSES
 from core.network import Layer, Network
 from core.recipe import Recipe
@@ -17,12 +18,18 @@ def target_names(spec: Mapping[str, Any]) -> list[str]:
     return [spec["target"]] if isinstance(spec["target"], str) else list(spec["target"])
 
 
-def network(spec: Mapping[str, Any], inputs: int, outputs: int) -> Network:
+def network(
+    spec: Mapping[str, Any],
+    inputs: int,
+    outputs: int,
+    embeddings: tuple[Embedding, ...] = (),
+) -> Network:
     """The network of a resolved job, between inputs and outputs that its data gave."""
     asked = spec["network"]
     layers = tuple(Layer(**layer) for layer in asked["layers"])
     link = LOSSES[spec["training"]["loss"]].link
-    return Network(inputs, layers, outputs, link, input_dropout=asked.get("input_dropout", 0.0))
+    dropout = asked.get("input_dropout", 0.0)
+    return Network(inputs, layers, outputs, link, input_dropout=dropout, embeddings=embeddings)
 
 
 def recipe(spec: Mapping[str, Any]) -> Recipe:

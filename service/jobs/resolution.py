@@ -259,6 +259,7 @@ def _check_cost(
         layers=tuple(Layer(**layer.model_dump()) for layer in request.network.layers),
         outputs=aim.outputs,
         link=LOSSES[aim.loss].link,
+        embeddings=preprocessing.embeddings(request.preprocessing, features),
     )
     if network.parameter_count > settings.max_parameters:
         detail = (

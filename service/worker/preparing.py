@@ -212,7 +212,7 @@ def prepare(data: Data, parts: Split) -> Prepared:
     return Prepared(
         target=target,
         preprocessor=preprocessor,
-        network=network(spec, preprocessor.width, target.outputs),
+        network=network(spec, preprocessor.width, target.outputs, preprocessor.embeddings),
         x=x,
         y=encoded(target, columns, parts.train),
         xv=xv,

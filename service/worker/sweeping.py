@@ -139,7 +139,8 @@ class Exploration:
             own = replace(data, spec=spec)
             self._prepared = sign, prepare(own, own.splits()[0])
         held = self._prepared[1]
-        return replace(held, network=network(spec, held.preprocessor.width, held.target.outputs))
+        width, embeddings = held.preprocessor.width, held.preprocessor.embeddings
+        return replace(held, network=network(spec, width, held.target.outputs, embeddings))
 
     def _try(self, task: Trial, spec: Mapping[str, Any], prepared: Prepared) -> Trial:
         began = time.monotonic()

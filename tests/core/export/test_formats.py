@@ -189,7 +189,7 @@ def test_every_format_knows_every_activation_and_kind_of_feature():
     assert set(runtime.KINDS) == set(KINDS)
     for known in (onnx.KINDS, c.KINDS):
         assert set(known) == set(KINDS) - {"date"}
-    assert set(FEATURES) - {"index"} == {
+    assert set(FEATURES) == {
         "number",
         "category",
         "boolean",
